@@ -1,0 +1,1 @@
+//! Simulated CRMs with fault injection, written from the providers' documents

@@ -1,0 +1,1 @@
+//! The canonical account and its tables

@@ -1,0 +1,1 @@
+//! The canonical contact and its tables

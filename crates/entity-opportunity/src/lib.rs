@@ -1,0 +1,1 @@
+//! The canonical opportunity and its tables

@@ -1,0 +1,1 @@
+//! The canonical user and its tables

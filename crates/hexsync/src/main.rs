@@ -1,0 +1,2 @@
+//! The `hexsync` program.
+fn main() {}

@@ -1,0 +1,1 @@
+//! What every REST provider needs: retry, rate limit, auth retry, redaction

@@ -1,0 +1,1 @@
+//! Salesforce: change sources, metadata and record access

@@ -1,0 +1,1 @@
+//! Authorisation strategies and token refresh

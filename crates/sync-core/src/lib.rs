@@ -1,0 +1,1 @@
+//! The ports, domain types and engine of Hexsync

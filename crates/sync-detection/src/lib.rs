@@ -1,0 +1,1 @@
+//! How changes of an entity are detected: mapping, filters, cursors

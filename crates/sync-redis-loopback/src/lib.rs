@@ -1,0 +1,1 @@
+//! Fingerprints of our own writes, kept in Redis

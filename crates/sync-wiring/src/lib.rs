@@ -1,0 +1,1 @@
+//! Composes stores, providers and entities by feature
