@@ -1,1 +1,6 @@
-//! Simulated CRMs with fault injection, written from the providers' documents
+#![doc = include_str!("../README.md")]
+
+pub mod clock;
+pub mod salesforce;
+
+pub use clock::SimClock;

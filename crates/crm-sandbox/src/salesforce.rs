@@ -1,0 +1,3 @@
+//! A simulated Salesforce org, written from Salesforce's public guides.
+
+pub mod model;

@@ -1,0 +1,129 @@
+//! The org: its tables, its clock, and values as a reader sees them.
+
+use std::borrow::Cow;
+
+use super::{FieldDef, Formula, ObjectDef, RecordId, Row, Table, Value};
+use crate::clock::SimClock;
+
+/// A simulated org.
+#[derive(Debug)]
+pub struct Org {
+    /// Time, for stamps, visibility and date literals.
+    pub clock: SimClock,
+    /// The org's own id (prefix `00D`).
+    pub org_id: RecordId,
+    /// The user that API calls act as (prefix `005`).
+    pub api_user: RecordId,
+    tables: Vec<Table>,
+}
+
+impl Org {
+    /// An org with these objects and no rows.
+    #[must_use]
+    pub fn new(clock: SimClock, objects: Vec<ObjectDef>) -> Self {
+        Self {
+            clock,
+            org_id: RecordId::new("00D", 1),
+            api_user: RecordId::new("005", 1),
+            tables: objects.into_iter().map(Table::new).collect(),
+        }
+    }
+
+    /// Now, in simulated milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn now_ms(&self) -> i64 {
+        self.clock.now_ms()
+    }
+
+    /// All tables, in the order of describe.
+    #[must_use]
+    pub fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// All tables, for writers.
+    pub fn tables_mut(&mut self) -> &mut [Table] {
+        &mut self.tables
+    }
+
+    /// A table by object name; names ignore case.
+    #[must_use]
+    pub fn table(&self, object: &str) -> Option<&Table> {
+        self.tables.iter().find(|table| table.def.name.eq_ignore_ascii_case(object))
+    }
+
+    /// As [`Org::table`], for writers.
+    pub fn table_mut(&mut self, object: &str) -> Option<&mut Table> {
+        self.tables.iter_mut().find(|table| table.def.name.eq_ignore_ascii_case(object))
+    }
+
+    /// The table an id belongs to, by its prefix.
+    #[must_use]
+    pub fn table_of(&self, id: &RecordId) -> Option<&Table> {
+        self.tables.iter().find(|table| &*table.def.key_prefix == id.prefix())
+    }
+
+    /// A field's value as readers see it at `now`: stored, or worked out.
+    #[must_use]
+    pub fn value<'a>(&'a self, table: &'a Table, row: &'a Row, index: usize, now: i64) -> Cow<'a, Value> {
+        match table.def.fields().get(index) {
+            Some(FieldDef { formula: Some(formula), scale, .. }) => {
+                self.work_out(table, row, formula, *scale, now)
+            }
+            _ => Cow::Borrowed(row.stored(index)),
+        }
+    }
+
+    fn work_out<'a>(
+        &'a self,
+        table: &'a Table,
+        row: &'a Row,
+        formula: &Formula,
+        scale: u32,
+        now: i64,
+    ) -> Cow<'a, Value> {
+        match formula {
+            Formula::Product { left, right, factor } => {
+                let operand = |index| self.value(table, row, index, now).as_f64();
+                let (Some(left), Some(right)) = (operand(*left), operand(*right)) else {
+                    return Cow::Owned(Value::Null);
+                };
+                let unit = 10_f64.powi(i32::try_from(scale).unwrap_or(0));
+                Cow::Owned(Value::Double((left * right * factor * unit).round() / unit))
+            }
+            Formula::Parent { reference, object, field } => self
+                .parent_value(row.stored(*reference), object, field, now)
+                .unwrap_or(Cow::Owned(Value::Null)),
+            Formula::OneOf { field, texts } => {
+                let text = row.stored(*field).as_str().unwrap_or("");
+                Cow::Owned(Value::Bool(texts.iter().any(|one| &**one == text)))
+            }
+            Formula::Join(fields) => {
+                let parts: Vec<&str> =
+                    fields.iter().filter_map(|field| row.stored(*field).as_str()).collect();
+                Cow::Owned(if parts.is_empty() { Value::Null } else { Value::text(parts.join(" ")) })
+            }
+            Formula::Parts(parts) => {
+                if parts.iter().all(|(_, field)| row.stored(*field).is_null()) {
+                    return Cow::Owned(Value::Null);
+                }
+                let value = |field: &usize| row.stored(*field).clone();
+                Cow::Owned(Value::Compound(
+                    parts.iter().map(|(key, field)| (key.clone(), value(field))).collect(),
+                ))
+            }
+        }
+    }
+
+    fn parent_value<'a>(
+        &'a self,
+        reference: &Value,
+        object: &str,
+        field: &str,
+        now: i64,
+    ) -> Option<Cow<'a, Value>> {
+        let table = self.table(object)?;
+        let parent = table.visible(&reference.as_id()?, now).filter(|row| !row.is_deleted())?;
+        Some(self.value(table, parent, table.def.field_index(field)?, now))
+    }
+}
