@@ -1,1 +1,66 @@
-//! The ports, domain types and engine of Hexsync
+#![doc = include_str!("../README.md")]
+
+// The derive macro names this crate by its outside name; so do our own tests and examples.
+extern crate self as sync_core;
+
+mod canonical;
+mod change;
+mod changed;
+mod cursor;
+mod custom;
+mod dead_letter;
+mod diff;
+mod error;
+mod event;
+mod field;
+pub mod history;
+mod id;
+mod middleware;
+#[cfg(feature = "mocks")]
+pub mod mocks;
+pub mod port;
+mod run;
+mod store;
+mod subscription;
+mod table;
+pub mod value;
+
+pub use canonical::{
+    Canonical, FieldDef, FieldKind, FieldMismatch, FieldSet, field_index, record_from_json, record_to_json,
+};
+pub use change::{
+    Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable,
+};
+pub use changed::{ChangedFields, FieldChange};
+pub use cursor::{Cursor, Version};
+pub use custom::{CUSTOM_PREFIX, CustomFields};
+pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
+pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
+pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
+pub use event::ChangeEvent;
+pub use field::FieldType;
+pub use id::{
+    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId, TenantId,
+    UserId,
+};
+pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use port::audit::AuditLog;
+pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
+pub use port::cursors::CursorStore;
+pub use port::dead_letters::DeadLetterStore;
+pub use port::emitter::ChangeEmitter;
+pub use port::leases::{Acquired, Lease, LeaseStore};
+pub use port::loopback::LoopbackFingerprintStore;
+pub use port::recorder::RunRecorder;
+pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
+pub use port::source::{ChangeSource, ChangeStream, Fetched, ListingPart, RecordFetcher, RemoteListing};
+pub use port::subscriptions::SubscriptionStore;
+pub use port::unit_of_work::UnitOfWork;
+pub use run::{
+    Action, Counts, Direction, ItemStatus, NewRun, Operation, RecordedItem, Run, RunEnd, RunItem, RunStatus,
+};
+pub use store::{Store, StorePorts};
+pub use subscription::{MissingTenantId, Scope, Subscription, require_tenant};
+//pub use sync_derive::Canonical;
+pub use table::{LinkDef, TableDef};
+pub use value::{FieldValue, ValueRef};

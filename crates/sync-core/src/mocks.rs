@@ -1,0 +1,19 @@
+//! Mocks of every port, made with mockall: `MockCursorStore`, `MockSyncSink`, ….
+
+pub use crate::diff::MockFieldDiffer;
+pub use crate::port::audit::MockAuditLog;
+pub use crate::port::clock::{MockClock, MockIdGenerator, MockJitter};
+pub use crate::port::cursors::MockCursorStore;
+pub use crate::port::dead_letters::MockDeadLetterStore;
+pub use crate::port::emitter::MockChangeEmitter;
+pub use crate::port::leases::MockLeaseStore;
+pub use crate::port::loopback::MockLoopbackFingerprintStore;
+pub use crate::port::recorder::MockRunRecorder;
+pub use crate::port::sink::{MockLocalListing, MockSyncSink};
+pub use crate::port::source::{MockChangeSource, MockRecordFetcher, MockRemoteListing};
+pub use crate::port::subscriptions::MockSubscriptionStore;
+pub use crate::port::unit_of_work::MockUnitOfWork;
+
+/// The transaction of mocked stores: nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MockTx;

@@ -1,0 +1,17 @@
+//! The ports: what the engine needs from the outside, one small trait per subject.
+//!
+//! Everything that touches a store takes the caller's transaction, so that a batch's rows, audit, events,
+//! parked changes and cursor are committed together or not at all (R9).
+
+pub mod audit;
+pub mod clock;
+pub mod cursors;
+pub mod dead_letters;
+pub mod emitter;
+pub mod leases;
+pub mod loopback;
+pub mod recorder;
+pub mod sink;
+pub mod source;
+pub mod subscriptions;
+pub mod unit_of_work;

@@ -1,0 +1,116 @@
+//! Where canonical records are written.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
+use crate::{ExternalId, LocalId, Scope, SinkError, StoreError, Version};
+
+/// A local row as the engine compares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalRow<T> {
+    /// Its id.
+    pub local_id: LocalId,
+    /// Its values, in canonical form; links by the parent's external id.
+    pub record: T,
+    /// Whether it is marked as deleted.
+    pub deleted: bool,
+    /// The ordering value of the change that wrote it last.
+    pub version: Option<Version>,
+}
+
+/// A row to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upsert<T> {
+    /// Which record.
+    pub external_id: ExternalId,
+    /// The row's id: that of the row found, or a fresh one for a new row.
+    pub local_id: LocalId,
+    /// Every field; partial changes were merged over the local row before.
+    pub record: T,
+    /// The change's ordering value.
+    pub version: Option<Version>,
+    /// Whether a row is known to exist, deleted or not.
+    pub exists: bool,
+}
+
+/// Writes one entity.
+///
+/// Sinks that write to the store of `Tx` share the engine's transaction. A sink that writes elsewhere (an
+/// API, another database) gives at-least-once delivery: make its writes idempotent.
+///
+/// - **INV-SNK-1** `find_many` answers in canonical form, one answer per id in order, deleted rows included.
+/// - **INV-SNK-2** A batch costs a fixed number of statements, whatever its size.
+/// - **INV-SNK-3** Writing the same batch twice leaves the rows as after the first time.
+/// - **INV-SNK-4** Only rows of the scope's tenant and connection are read or written.
+/// - **INV-SNK-5** A link whose parent has not arrived keeps the parent's external id, and is bound when the
+///   parent is written.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + Sync {
+    /// Whether the sink wants to see changes that change nothing (R7), e.g. to project derived rows anew.
+    fn reprojects_on_noop(&self) -> bool;
+
+    /// The local rows of these records. Ids are distinct.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn find_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Option<LocalRow<T>>>, StoreError>;
+
+    /// Writes rows, also over deleted ones (which are then restored). Ids are distinct. Answers the local id
+    /// of each in order: the one given, unless another writer created the row first.
+    ///
+    /// # Errors
+    /// [`SinkError::Record`] when a record can't be written: nothing of the call counts then, and the engine
+    /// rolls back to its savepoint and goes on without that record.
+    async fn upsert_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        rows: &[Upsert<T>],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<LocalId>, SinkError>;
+
+    /// Marks rows as deleted. Ids are distinct. Answers the local id of each in order, `None` where there is
+    /// no row.
+    ///
+    /// # Errors
+    /// As [`upsert_many`](Self::upsert_many).
+    async fn soft_delete_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        ids: &[ExternalId],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<Option<LocalId>>, SinkError>;
+}
+
+/// Lists what is there locally, for comparing with the provider (R20).
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait LocalListing<Tx: Send + Sync + 'static>: Send + Sync {
+    /// The records that are not deleted, in a fixed order of the store's own, those after `after`.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn list_live<'a>(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        after: Option<&'a ExternalId>,
+        limit: u32,
+    ) -> Result<Vec<ListedRow>, StoreError>;
+}
+
+/// One record of a listing, local or remote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedRow {
+    /// Which record.
+    pub external_id: ExternalId,
+    /// Its ordering value, where known.
+    pub version: Option<Version>,
+}

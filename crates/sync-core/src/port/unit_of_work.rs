@@ -1,0 +1,56 @@
+//! Transactions as a type.
+
+use async_trait::async_trait;
+
+use crate::StoreError;
+
+/// Begins and ends transactions. Every other store port takes `&mut Tx`, so a sink for one store does not
+/// compile against another.
+///
+/// - **INV-UOW-1** What a transaction wrote is visible to others after [`commit`](Self::commit) returned, and
+///   never if it was rolled back or dropped.
+/// - **INV-UOW-2** Rolling back to a savepoint undoes what was written since it was set, and nothing else;
+///   the transaction stays usable, also after a failed statement. Savepoints nest.
+#[cfg_attr(feature = "mocks", mockall::automock(type Tx = crate::mocks::MockTx;))]
+#[async_trait]
+pub trait UnitOfWork: Send + Sync + 'static {
+    /// An open transaction. Dropping it rolls back.
+    type Tx: Send + Sync + 'static;
+
+    /// Opens a transaction that may write.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the store can't be reached.
+    async fn begin(&self) -> Result<Self::Tx, StoreError>;
+
+    /// Makes everything visible and durable.
+    ///
+    /// # Errors
+    /// After [`StoreError::Unavailable`] it is unknown whether the commit took place; the engine finds out by
+    /// [`RunRecorder::record_progress`](crate::RunRecorder::record_progress).
+    async fn commit(&self, tx: Self::Tx) -> Result<(), StoreError>;
+
+    /// Undoes everything.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; the transaction is gone all the same.
+    async fn rollback(&self, tx: Self::Tx) -> Result<(), StoreError>;
+
+    /// Sets a savepoint.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn savepoint(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
+
+    /// Forgets the latest savepoint and keeps what was written since.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn release_savepoint(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
+
+    /// Undoes what was written since the latest savepoint, and forgets it.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn rollback_to_savepoint(&self, tx: &mut Self::Tx) -> Result<(), StoreError>;
+}

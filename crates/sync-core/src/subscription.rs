@@ -1,0 +1,75 @@
+//! A subscription, and the scope that every stored row carries.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{ConnectionId, Cursor, Provider, SubscriptionId, TenantId, UserId};
+
+/// One feed: an entity of one connection, read by one adapter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Subscription {
+    /// Its id.
+    pub id: SubscriptionId,
+    /// Whose data it is; `None` in single-tenant installations.
+    pub tenant: Option<TenantId>,
+    /// Through which connection.
+    pub connection: ConnectionId,
+    /// Which adapter reads it, e.g. `salesforce-poll`.
+    pub adapter: String,
+    /// The entity it fills, e.g. `opportunity`.
+    pub domain: String,
+    /// A further key of the application's own, when it keeps several feeds of one entity.
+    pub external_ref: Option<String>,
+    /// A paused subscription is not run.
+    pub paused: bool,
+    /// The last committed position; `None` before the first.
+    pub cursor: Option<Cursor>,
+    /// When it was added.
+    pub created_at: DateTime<Utc>,
+}
+
+/// Whose rows, through which feed: passed to every port, so that no key is ever without it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Whose data it is.
+    pub tenant: Option<TenantId>,
+    /// Through which connection.
+    pub connection: ConnectionId,
+    /// By which subscription.
+    pub subscription: SubscriptionId,
+    /// The entity's name.
+    pub entity: &'static str,
+    /// From which CRM.
+    pub provider: Provider,
+    /// On whose behalf.
+    pub user: UserId,
+}
+
+impl Scope {
+    /// The tenant as stores keep it: empty text when there is none, so that unique keys hold without one.
+    #[must_use]
+    pub fn tenant_key(&self) -> &str {
+        self.tenant.as_ref().map_or("", TenantId::as_str)
+    }
+
+    /// The one check of R1, for the engine and for every store's own boundary.
+    ///
+    /// # Errors
+    /// [`MissingTenantId`] when tenants are told apart and this scope has none.
+    pub fn require_tenant(&self, multi_tenant: bool) -> Result<(), MissingTenantId> {
+        require_tenant(self.tenant.as_ref(), multi_tenant)
+    }
+}
+
+/// The check behind [`Scope::require_tenant`], for callers without a scope.
+///
+/// # Errors
+/// [`MissingTenantId`] when tenants are told apart and there is none.
+pub fn require_tenant(tenant: Option<&TenantId>, multi_tenant: bool) -> Result<(), MissingTenantId> {
+    if multi_tenant && tenant.is_none() { Err(MissingTenantId) } else { Ok(()) }
+}
+
+/// Tenants are told apart, and none was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a tenant id is required because multi-tenancy is on; pass one with the request")]
+pub struct MissingTenantId;

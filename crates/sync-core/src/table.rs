@@ -1,0 +1,64 @@
+//! The shape of an entity's table, as data that every SQL store reads alike.
+
+use crate::{Canonical, FieldKind};
+
+/// A table that holds one entity.
+///
+/// Beside the columns of the canonical fields (same names; a link field `account` becomes
+/// `account_external_id` and, where it is bound, `account_id`), every such table has: `id` (UUID, primary key),
+/// `tenant_id`, `connection_id`, `external_id` (unique together), `provider`, `remote_version`, `custom_fields`
+/// (JSON), `created_at`, `updated_at`, `deleted_at`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableDef {
+    /// The table's name, e.g. `opportunities`.
+    pub name: &'static str,
+    /// The links that are bound to another table's `id`.
+    pub links: &'static [LinkDef],
+    /// Whether there is a `custom_fields` column.
+    pub custom_fields: bool,
+}
+
+/// A link of a row to a parent row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkDef {
+    /// The canonical field that holds the parent's external id, of kind [`FieldKind::Link`].
+    pub field: &'static str,
+    /// The parent's entity.
+    pub parent_entity: &'static str,
+    /// The parent's table.
+    pub parent_table: &'static str,
+    /// Whether a row without its parent is a failure instead of waiting for it.
+    pub required: bool,
+}
+
+impl LinkDef {
+    /// The column of the parent's external id.
+    #[must_use]
+    pub fn external_column(&self) -> String {
+        format!("{}_external_id", self.field)
+    }
+
+    /// The column of the parent's local id.
+    #[must_use]
+    pub fn id_column(&self) -> String {
+        format!("{}_id", self.field)
+    }
+}
+
+impl TableDef {
+    /// The column that holds a canonical field.
+    #[must_use]
+    pub fn column<T: Canonical>(&self, field: usize) -> String {
+        let def = T::FIELDS[field];
+        match def.kind {
+            FieldKind::Link => format!("{}_external_id", def.name),
+            _ => def.name.to_owned(),
+        }
+    }
+
+    /// The link of a canonical field, if it is one that is bound.
+    #[must_use]
+    pub fn link<T: Canonical>(&self, field: usize) -> Option<&'static LinkDef> {
+        self.links.iter().find(|link| link.field == T::FIELDS[field].name)
+    }
+}
