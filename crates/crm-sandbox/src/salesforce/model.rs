@@ -11,9 +11,9 @@ mod value;
 
 pub use def::{FieldDef, FieldType, Formula, ObjectDef, PicklistValue};
 pub use id::{RecordId, salesforce_id};
-pub use org::Org;
+pub use org::{Deletion, Org};
 pub use table::{Row, Slot, Table};
-pub use value::{Value, write_datetime, write_json_string};
+pub use value::{Value, decimal_text, double_text, write_datetime, write_json_string};
 
 /// Position of `Id` in every object.
 pub const ID: usize = 0;

@@ -184,6 +184,8 @@ pub struct FieldDef {
     pub relationship_name: Option<Box<str>>,
     /// What the parent calls these rows in a subquery, such as `Opportunities`.
     pub child_relationship_name: Option<Box<str>>,
+    /// Deleting the parent deletes this row too.
+    pub cascade_delete: bool,
     pub compound_field_name: Option<Box<str>>,
     pub picklist: Vec<PicklistValue>,
     /// Set on fields that are worked out instead of stored.
@@ -231,6 +233,7 @@ impl FieldDef {
             reference_to: Vec::new(),
             relationship_name: None,
             child_relationship_name: None,
+            cascade_delete: false,
             compound_field_name: None,
             picklist: Vec::new(),
             formula: None,

@@ -2,8 +2,17 @@
 
 use std::borrow::Cow;
 
-use super::{FieldDef, Formula, ObjectDef, RecordId, Row, Table, Value};
+use super::{FieldDef, Formula, ObjectDef, RecordId, Row, Slot, Table, Value};
 use crate::clock::SimClock;
+
+/// One entry of the delete log, which getDeleted reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deletion {
+    /// The row that went to the recycle bin.
+    pub id: RecordId,
+    /// When, in simulated milliseconds.
+    pub at: i64,
+}
 
 /// A simulated org.
 #[derive(Debug)]
@@ -14,7 +23,11 @@ pub struct Org {
     pub org_id: RecordId,
     /// The user that API calls act as (prefix `005`).
     pub api_user: RecordId,
+    /// What was deleted, oldest first; entries of undeleted rows are taken out.
+    pub deletions: Vec<Deletion>,
     tables: Vec<Table>,
+    /// What was there before each write of the open transaction.
+    journal: Option<Vec<(RecordId, Option<Slot>)>>,
 }
 
 impl Org {
@@ -25,7 +38,9 @@ impl Org {
             clock,
             org_id: RecordId::new("00D", 1),
             api_user: RecordId::new("005", 1),
+            deletions: Vec::new(),
             tables: objects.into_iter().map(Table::new).collect(),
+            journal: None,
         }
     }
 
@@ -61,6 +76,51 @@ impl Org {
     #[must_use]
     pub fn table_of(&self, id: &RecordId) -> Option<&Table> {
         self.tables.iter().find(|table| &*table.def.key_prefix == id.prefix())
+    }
+
+    /// As [`Org::table_of`], for writers.
+    pub fn table_of_mut(&mut self, id: &RecordId) -> Option<&mut Table> {
+        self.tables.iter_mut().find(|table| &*table.def.key_prefix == id.prefix())
+    }
+
+    /// Stores a new version of a row, remembering the old one while a transaction is open. Ids of no table are ignored.
+    pub(crate) fn put(&mut self, id: RecordId, row: Row, visible_from: Option<i64>) {
+        self.remember(id);
+        if let Some(table) = self.table_of_mut(&id) {
+            table.put(id, row, visible_from);
+        }
+    }
+
+    /// Removes a row for good, remembering it while a transaction is open.
+    pub(crate) fn remove(&mut self, id: RecordId) -> Option<Row> {
+        self.remember(id);
+        self.table_of_mut(&id)?.purge(&id)
+    }
+
+    /// Runs `work`; when it fails, everything it wrote is undone.
+    pub(crate) fn transaction<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let outer = self.journal.replace(Vec::new());
+        let deletions = self.deletions.clone();
+        let result = work(self);
+        let journal = std::mem::replace(&mut self.journal, outer).unwrap_or_default();
+        if result.is_err() {
+            self.deletions = deletions;
+            for (id, slot) in journal.into_iter().rev() {
+                if let Some(table) = self.table_of_mut(&id) {
+                    table.restore(id, slot);
+                }
+            }
+        }
+        result
+    }
+
+    fn remember(&mut self, id: RecordId) {
+        if self.journal.is_some() {
+            let slot = self.table_of(&id).and_then(|table| table.slot(&id)).cloned();
+            if let Some(journal) = &mut self.journal {
+                journal.push((id, slot));
+            }
+        }
     }
 
     /// A field's value as readers see it at `now`: stored, or worked out.

@@ -180,6 +180,28 @@ impl Table {
         Some(slot.row)
     }
 
+    /// A row with all its versions.
+    #[must_use]
+    pub fn slot(&self, id: &RecordId) -> Option<&Slot> {
+        self.rows.get(id)
+    }
+
+    /// Puts a row back as it was, or removes it when it was not there: undoes what was written in between.
+    pub fn restore(&mut self, id: RecordId, slot: Option<Slot>) {
+        self.purge(&id);
+        let Some(slot) = slot else { return };
+        self.index_keys(&id, &slot.row);
+        let mut version = Some(&slot);
+        while let Some(one) = version {
+            self.by_stamp.insert((one.row.stamp(), id));
+            version = one.older.as_deref();
+        }
+        if slot.older.is_some() || slot.visible_from != i64::MIN {
+            self.unsettled.insert(id);
+        }
+        self.rows.insert(id, slot);
+    }
+
     /// Drops versions that no reader can see any more at `now`.
     pub fn settle(&mut self, now: i64) {
         for id in std::mem::take(&mut self.unsettled) {

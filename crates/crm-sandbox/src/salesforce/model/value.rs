@@ -88,7 +88,7 @@ impl Value {
             Self::Bool(false) => out.extend_from_slice(b"false"),
             // Writing into a Vec can't fail, so the results below carry nothing.
             Self::Int(n) => drop(write!(out, "{n}")),
-            Self::Double(n) if n.is_finite() => drop(write!(out, "{n:?}")),
+            Self::Double(n) if n.is_finite() => out.extend_from_slice(double_text(*n).as_bytes()),
             Self::Double(_) => out.extend_from_slice(b"null"),
             Self::Decimal(text) | Self::Raw(text) => out.extend_from_slice(text.as_bytes()),
             Self::Text(text) => write_json_string(text, out),
@@ -121,6 +121,27 @@ impl Value {
             }
         }
     }
+}
+
+/// A number as the provider prints doubles: at least one decimal, and an exponent from ten million on (`1.39E8`).
+#[must_use]
+pub fn double_text(n: f64) -> String {
+    if n != 0.0 && (n.abs() >= 1e7 || n.abs() < 1e-3) {
+        let text = format!("{n:E}");
+        let (digits, exponent) = text.split_once('E').unwrap_or((&text, "0"));
+        let dot = if digits.contains('.') { "" } else { ".0" };
+        format!("{digits}{dot}E{exponent}")
+    } else {
+        format!("{n:?}")
+    }
+}
+
+/// A number rounded to `scale` decimals, printed as [`double_text`] prints it.
+#[must_use]
+pub fn decimal_text(n: f64, scale: u32) -> String {
+    // Printing rounds the exact binary value once; multiplying first would round twice.
+    let places = usize::try_from(scale).unwrap_or(0);
+    format!("{n:.places$}").parse().map_or_else(|_| double_text(n), double_text)
 }
 
 /// Appends `text` as a JSON string. Bytes above ASCII go through as UTF-8, control characters are escaped.
@@ -200,6 +221,10 @@ mod tests {
     #[test]
     fn values_render_as_the_rest_api_does() {
         assert_eq!(json(&Value::Double(1500.0)), "1500.0");
+        assert_eq!(json(&Value::Double(139_000_000.0)), "1.39E8");
+        assert_eq!(json(&Value::Double(12_345_678.91)), "1.234567891E7");
+        assert_eq!(json(&Value::Double(0.35)), "0.35");
+        assert_eq!(json(&Value::Double(-1e30)), "-1.0E30");
         assert_eq!(json(&Value::Decimal("12500.50".into())), "12500.50");
         assert_eq!(json(&Value::DateTime(1_767_348_245_000)), "\"2026-01-02T10:04:05.000+0000\"");
         assert_eq!(json(&Value::Date(NaiveDate::from_ymd_opt(2026, 3, 1).unwrap())), "\"2026-03-01\"");
