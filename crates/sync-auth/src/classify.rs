@@ -1,0 +1,98 @@
+//! Which OAuth error means what. Codes are compared without regard to case.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::error::{AuthError, DeadGrant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Reauthorise,
+    Throttled,
+    Transient,
+}
+
+/// A code, or the start of one when it ends in `*`. What is not listed is a matter of configuration.
+const MEANINGS: &[(&str, Meaning)] = &[
+    ("invalid_grant", Meaning::Reauthorise),
+    ("invalid_client*", Meaning::Reauthorise),
+    ("inactive_*", Meaning::Reauthorise),
+    ("access_denied", Meaning::Reauthorise),
+    ("bad_refresh_token", Meaning::Reauthorise),
+    ("bad_hub", Meaning::Reauthorise),
+    ("rate_limit_exceeded", Meaning::Throttled),
+    ("slow_down", Meaning::Throttled),
+    ("server_error", Meaning::Transient),
+    ("temporarily_unavailable", Meaning::Transient),
+];
+
+/// Login limits are counted by the minute or hour, so asking again sooner only prolongs them.
+const DEFAULT_WAIT: Duration = Duration::from_secs(60);
+const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+const LONGEST_CODE: usize = 64;
+const LONGEST_DETAIL: usize = 200;
+
+/// A token endpoint's answer that is not a token.
+pub(crate) struct Refusal<'a> {
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<Duration>,
+    pub(crate) body: &'a [u8],
+    pub(crate) now: DateTime<Utc>,
+}
+
+impl Refusal<'_> {
+    /// The error it stands for. `holds_secret` says whether a text must not be repeated.
+    pub(crate) fn classify(&self, holds_secret: impl Fn(&str) -> bool) -> AuthError {
+        let retry_after = self.retry_after.unwrap_or(DEFAULT_WAIT).min(LONGEST_WAIT);
+        match self.status {
+            429 => return AuthError::Throttled { retry_after },
+            408 | 425 | 500.. => return AuthError::transient(format!("status {}", self.status)),
+            300..400 => return AuthError::configuration("redirected"),
+            _ => {}
+        }
+        let Ok(Value::Object(body)) = serde_json::from_slice::<Value>(self.body) else {
+            // Gateways answer in HTML; only "no such page" tells that the address is wrong.
+            return match self.status {
+                404 | 405 | 410 => AuthError::configuration(format!("http_{}", self.status)),
+                status => AuthError::transient(format!("status {status} without an oauth error")),
+            };
+        };
+        let text = |key: &str| body.get(key).and_then(Value::as_str);
+        let clean = |raw: &str, longest| {
+            Some(printable(raw, longest)).filter(|text| !holds_secret(raw) && !text.is_empty())
+        };
+        // Some answers carry both; `error` is the standard's, `status` may be all there is.
+        let code = text("error").or_else(|| text("status")).unwrap_or_default();
+        let meaning = meaning(code);
+        let code = clean(code, LONGEST_CODE).unwrap_or_else(|| format!("http_{}", self.status));
+        let detail = text("error_description").or_else(|| text("message"));
+        let detail = detail.and_then(|raw| clean(raw, LONGEST_DETAIL));
+        match meaning {
+            Some(Meaning::Reauthorise) => {
+                AuthError::NeedsReauthorisation { grant: DeadGrant { code, detail, since: self.now } }
+            }
+            Some(Meaning::Throttled) => AuthError::Throttled { retry_after },
+            Some(Meaning::Transient) => AuthError::transient(code),
+            None => AuthError::Configuration { code, detail },
+        }
+    }
+}
+
+fn meaning(code: &str) -> Option<Meaning> {
+    let code = code.to_ascii_lowercase();
+    let fits = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(start) => code.starts_with(start),
+        None => code == pattern,
+    };
+    MEANINGS.iter().find(|(pattern, _)| fits(pattern)).map(|(_, meaning)| *meaning)
+}
+
+/// At most `longest` characters, with control characters turned to spaces so that no log line can be forged.
+fn printable(raw: &str, longest: usize) -> String {
+    raw.chars().take(longest).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+#[cfg(test)]
+mod tests;
