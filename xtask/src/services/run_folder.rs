@@ -38,6 +38,14 @@ impl RunFolder {
             preferred.clone()
         } else {
             own_folder(&elsewhere)?;
+            if !account.is_none_or(|account| account.reaches(&elsewhere)) {
+                bail!(
+                    "the user PostgreSQL runs as can enter neither {} nor {}; set TMPDIR to a folder that \
+                     everybody can enter",
+                    preferred.display(),
+                    elsewhere.display()
+                );
+            }
             eprintln!(
                 "note: the user PostgreSQL runs as can't enter {}, so its data goes to {}",
                 preferred.display(),

@@ -83,8 +83,10 @@ impl Tree {
     }
 }
 
-/// What is checked, under the name that a report uses.
-const CHECKS: &[(&str, fn(&Tree) -> Vec<String>)] = &[
+/// A check, under the name that a report uses; it gives its findings.
+type Check = (&'static str, fn(&Tree) -> Vec<String>);
+
+const CHECKS: &[Check] = &[
     ("sizes", sizes::check),
     ("text", text::check),
     ("manifests", manifests::check),

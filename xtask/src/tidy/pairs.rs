@@ -17,8 +17,7 @@ const PORTS: &str = "crates/sync-core/src/port";
 const CASES: &str = "crates/sync-core/src/contract";
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
-    let tested: BTreeSet<String> =
-        tree.rust().filter(|file| holds_tests(file)).flat_map(|file| heads(file)).collect();
+    let tested: BTreeSet<String> = tree.rust().filter(|file| holds_tests(file)).flat_map(heads).collect();
     let rules = (1..=RULES).map(|number| (format!("R{number}"), "the contract of a run".to_owned()));
     let invariants = tree.rust().filter(|file| file.path.starts_with(PORTS)).flat_map(|file| {
         let docs = file.text.lines().map(str::trim).filter(|line| line.starts_with("//"));
