@@ -6,6 +6,8 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod cursor;
 mod custom;
 mod dead_letter;
@@ -28,9 +30,7 @@ pub mod value;
 pub use canonical::{
     Canonical, FieldDef, FieldKind, FieldMismatch, FieldSet, field_index, record_from_json, record_to_json,
 };
-pub use change::{
-    Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable,
-};
+pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields};
@@ -40,8 +40,8 @@ pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, S
 pub use event::ChangeEvent;
 pub use field::FieldType;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId, TenantId,
-    UserId,
+    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
+    TenantId, UserId,
 };
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use port::audit::AuditLog;
@@ -61,6 +61,6 @@ pub use run::{
 };
 pub use store::{Store, StorePorts};
 pub use subscription::{MissingTenantId, Scope, Subscription, require_tenant};
-//pub use sync_derive::Canonical;
+pub use sync_derive::Canonical;
 pub use table::{LinkDef, TableDef};
 pub use value::{FieldValue, ValueRef};

@@ -1,0 +1,127 @@
+//! What an adapter lends to its suite.
+
+use std::sync::Arc;
+
+use crate::{
+    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ExternalId, LocalId, LocalListing, Scope, Store,
+    Subscription, SyncSink, TableDef, UnitOfWork,
+};
+
+/// A fixture's transaction.
+pub type TxOf<F> = <<F as StoreFixture>::Store as UnitOfWork>::Tx;
+
+/// Whether tenants are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenancy {
+    /// No: scopes have no tenant.
+    Single,
+    /// Yes: scopes have one.
+    Multi,
+}
+
+/// A store to be tested, alone in a database or schema of its own.
+pub trait StoreFixture: Sized + Send + Sync + 'static {
+    /// The store.
+    type Store: Store;
+
+    /// Whether the store itself refuses a scope without a tenant when tenants are told apart (R1). `false` only
+    /// for a store that keeps nothing beyond its process; the engine checks in any case.
+    const REFUSES_MISSING_TENANT: bool;
+
+    /// Whether two transactions may be open at once. `false` for a store that makes the second `begin` wait.
+    const CONCURRENT: bool;
+
+    /// A store that is empty and migrated, with the tables [`SAMPLES`](super::SAMPLES) and
+    /// [`SAMPLE_PARENTS`](super::SAMPLE_PARENTS) when sinks are tested; `None` when the backend can't be reached.
+    fn fresh(tenancy: Tenancy) -> impl Future<Output = Option<Self>> + Send;
+
+    /// The store's ports.
+    fn store(&self) -> Arc<Self::Store>;
+
+    /// The store's outbox.
+    fn emitter(&self) -> Arc<dyn ChangeEmitter<TxOf<Self>>>;
+
+    /// Every committed event of the outbox in the order of its publishing, of all tenants.
+    fn published(&self) -> impl Future<Output = Vec<ChangeEvent>> + Send;
+}
+
+/// A store whose table sinks are tested as well.
+pub trait SinkFixture: StoreFixture {
+    /// A sink for one table. Called with [`Sample`](super::Sample) and [`SampleParent`](super::SampleParent) and
+    /// the table definitions of this module.
+    fn sink<T: Canonical>(&self, table: &'static TableDef) -> Arc<dyn SyncSink<T, TxOf<Self>>>;
+
+    /// The listing of one table.
+    fn listing<T: Canonical>(&self, table: &'static TableDef) -> Arc<dyn LocalListing<TxOf<Self>>>;
+
+    /// The local id of the parent to which a committed row's link `parent` is bound; `None` while it waits.
+    fn bound_parent(
+        &self,
+        table: &'static TableDef,
+        scope: &Scope,
+        child: &ExternalId,
+    ) -> impl Future<Output = Option<LocalId>> + Send;
+
+    /// How many statements were sent to the database so far; `None` for a store that sends none.
+    fn statements(&self) -> Option<u64>;
+}
+
+/// A provider whose source is tested: a simulated or recorded CRM that the suite may change.
+///
+/// What the suite changes has to be visible to the next stream: where a source waits for the provider to settle,
+/// the fixture moves its clock.
+pub trait SourceFixture: Sized + Send + Sync + 'static {
+    /// What the source reads.
+    type Record: Canonical;
+
+    /// Whether the source itself tells of deletions.
+    const TELLS_DELETIONS: bool;
+
+    /// An empty CRM; `None` when it can't be started.
+    fn fresh() -> impl Future<Output = Option<Self>> + Send;
+
+    /// The source, reading at most a few records per page, so that five records don't fit one page.
+    fn source(&self) -> Arc<dyn ChangeSource<Self::Record>>;
+
+    /// The subscription to read for.
+    fn subscription(&self) -> Subscription;
+
+    /// Adds records that all carry the same modification stamp, later than any before.
+    fn seed(&self, n_records: usize) -> impl Future<Output = Vec<ExternalId>> + Send;
+
+    /// Changes a record.
+    fn edit(&self, id: &ExternalId) -> impl Future<Output = ()> + Send;
+
+    /// Deletes a record.
+    fn delete(&self, id: &ExternalId) -> impl Future<Output = ()> + Send;
+
+    /// Changes a record into one that can't be mapped. `false` when the provider has no such values.
+    fn spoil(&self, id: &ExternalId) -> impl Future<Output = bool> + Send;
+
+    /// Makes the provider refuse the present access token and ask the next call to slow down for a moment.
+    /// `false` when the source talks to no provider.
+    fn disturb(&self) -> impl Future<Output = bool> + Send;
+}
+
+/// Runs one case on a fresh store; what the macros call.
+pub async fn run<F: StoreFixture, C: AsyncFnOnce(F)>(tenancy: Tenancy, case: C) {
+    if let Some(fixture) = present(F::fresh(tenancy).await) {
+        case(fixture).await;
+    }
+}
+
+/// Runs one case on a fresh source; what the macros call.
+pub async fn run_source<F: SourceFixture, C: AsyncFnOnce(F)>(case: C) {
+    if let Some(fixture) = present(F::fresh().await) {
+        case(fixture).await;
+    }
+}
+
+fn present<F>(fixture: Option<F>) -> Option<F> {
+    if fixture.is_none() {
+        let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some_and(|set| set == "1");
+        assert!(!required, "the backend of {} is missing", std::any::type_name::<F>());
+        println!("skipped: the backend of {} is missing", std::any::type_name::<F>());
+    }
+    fixture
+}

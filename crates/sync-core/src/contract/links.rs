@@ -1,0 +1,1 @@
+//! Links to parents that may arrive late.

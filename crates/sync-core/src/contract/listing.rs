@@ -1,0 +1,1 @@
+//! Listing live rows.

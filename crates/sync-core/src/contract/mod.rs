@@ -1,0 +1,41 @@
+//! The suites that every adapter of a port runs (feature `contract-tests`).
+//!
+//! An adapter implements [`StoreFixture`], [`SinkFixture`] or [`SourceFixture`] for a type of its tests and calls
+//! one macro per fixture. Each case becomes a test of its own, so that one failure hides no other:
+//!
+//! ```text
+//! //! The contract of every store port, on PostgreSQL.
+//! mod fixture; // struct PgFixture, impl StoreFixture, impl SinkFixture
+//! use fixture::PgFixture;
+//!
+//! sync_core::store_contract!(PgFixture);
+//! sync_core::sink_contract!(PgFixture);
+//! ```
+//!
+//! The adapter needs `tokio` with `macros` and `rt` among its dev-dependencies. Where a backend is missing, a test
+//! prints `skipped: …` and ends; with `HEXSYNC_REQUIRE_SERVICES=1` it fails.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the case, and says where")]
+
+mod fixture;
+mod macros;
+mod sample;
+mod setup;
+
+pub mod audit;
+pub mod cursors;
+pub mod dead_letters;
+pub mod emitter;
+pub mod leases;
+pub mod links;
+pub mod listing;
+pub mod recorder;
+pub mod sink;
+pub mod source;
+pub mod subscriptions;
+pub mod tenancy;
+pub mod unit_of_work;
+pub mod values;
+
+pub use fixture::{SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run, run_source};
+pub use sample::{SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample, SampleParent};

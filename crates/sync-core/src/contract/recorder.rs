@@ -1,0 +1,1 @@
+//! Runs and items are recorded.

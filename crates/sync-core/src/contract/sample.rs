@@ -1,0 +1,60 @@
+//! The entities of the suites.
+
+use chrono::{DateTime, NaiveDate, Utc};
+use rust_decimal::Decimal;
+use serde_json::Value as Json;
+
+use crate::{Canonical, CustomFields, ExternalId, LinkDef, TableDef};
+
+/// A record with a field of every kind, custom fields and a link to a [`SampleParent`].
+#[derive(Clone, Debug, Default, PartialEq, Canonical)]
+#[canonical(entity = "sample", title = "name")]
+pub struct Sample {
+    /// Text, and the title.
+    pub name: Option<String>,
+    /// A flag that is never empty.
+    pub active: bool,
+    /// A whole number.
+    pub amount: Option<i64>,
+    /// An exact decimal.
+    pub price: Option<Decimal>,
+    /// A day.
+    pub day: Option<NaiveDate>,
+    /// An instant.
+    pub moment: Option<DateTime<Utc>>,
+    /// Something structured.
+    pub details: Option<Json>,
+    /// The parent's external id.
+    pub parent: Option<ExternalId>,
+    /// Custom fields.
+    #[canonical(custom)]
+    pub custom: CustomFields,
+}
+
+/// A record to which others link, itself in a tree.
+#[derive(Clone, Debug, Default, PartialEq, Canonical)]
+#[canonical(entity = "sample_parent", title = "name")]
+pub struct SampleParent {
+    /// Its name.
+    pub name: Option<String>,
+    /// Its own parent's external id.
+    pub parent: Option<ExternalId>,
+}
+
+/// The table of [`Sample`]: `name` text, `active` bool, `amount` bigint, `price` numeric, `day` date, `moment`
+/// instant, `details` json, `parent_external_id` text, `parent_id` → `sample_parents(id)`, `custom_fields`, and
+/// what every table has ([`TableDef`]).
+pub const SAMPLES: TableDef = TableDef { name: "samples", links: &[link(false)], custom_fields: true };
+
+/// The same table for a sink that fails rows whose parent has not arrived.
+pub const SAMPLES_WITH_REQUIRED_PARENT: TableDef =
+    TableDef { name: "samples", links: &[link(true)], custom_fields: true };
+
+/// The table of [`SampleParent`]: `name` text, `parent_external_id` text, `parent_id` → `sample_parents(id)`, and
+/// what every table has ([`TableDef`]) except custom fields.
+pub const SAMPLE_PARENTS: TableDef =
+    TableDef { name: "sample_parents", links: &[link(false)], custom_fields: false };
+
+const fn link(required: bool) -> LinkDef {
+    LinkDef { field: "parent", parent_entity: "sample_parent", parent_table: "sample_parents", required }
+}

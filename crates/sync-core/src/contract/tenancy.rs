@@ -1,0 +1,1 @@
+//! Tenants are kept apart.

@@ -1,0 +1,1 @@
+//! Values come back as they were.
