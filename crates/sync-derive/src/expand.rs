@@ -42,14 +42,14 @@ fn numbered(record: &Record) -> impl Iterator<Item = (usize, &Field)> {
     record.fields.iter().enumerate()
 }
 
-/// The arm for a number that is no field's. Out of line in effect: it is never taken by a correct caller.
+/// The arm for a number that is no field's; no correct caller takes it.
 fn no_such_field(record: &Record) -> TokenStream {
     let message = format!(
-        "`{}` has {} fields, numbered from 0: there is no field {{field}}",
+        "`{}` has {} fields, numbered from 0: there is no field {{}}",
         record.entity,
         record.fields.len()
     );
-    quote_spanned!(here()=> _ => ::core::unreachable!(#message))
+    quote_spanned!(here()=> _ => ::core::unreachable!(#message, field))
 }
 
 fn value(record: &Record) -> TokenStream {
@@ -90,12 +90,11 @@ fn set(record: &Record) -> TokenStream {
         quote_spanned!(here()=> #krate::FieldValue::#variant { .. } => #kind,)
     });
     let beyond = no_such_field(record);
-    quote_spanned! {here()=>
-        fn set(
-            &mut self,
-            field: usize,
-            value: #krate::FieldValue,
-        ) -> ::core::result::Result<(), #krate::FieldMismatch> {
+    let body = if record.fields.is_empty() {
+        // Whatever came after a `match` that never ends would be reported as unreachable.
+        quote_spanned!(here()=> match field { #beyond })
+    } else {
+        quote_spanned! {here()=>
             // Said before the value is taken apart, and never more than its kind.
             let found = match &value {
                 #(#kinds)*
@@ -109,6 +108,15 @@ fn set(record: &Record) -> TokenStream {
             }
             let #krate::FieldDef { name, kind, .. } = <Self as #krate::Canonical>::FIELDS[field];
             ::core::result::Result::Err(#krate::FieldMismatch { field: name, expected: kind, found })
+        }
+    };
+    quote_spanned! {here()=>
+        fn set(
+            &mut self,
+            field: usize,
+            value: #krate::FieldValue,
+        ) -> ::core::result::Result<(), #krate::FieldMismatch> {
+            #body
         }
     }
 }
