@@ -1,1 +1,9 @@
-//! How changes of an entity are detected: mapping, filters, cursors
+#![doc = include_str!("../README.md")]
+
+mod cursor;
+mod filter;
+mod mapping;
+
+pub use cursor::CursorKind;
+pub use filter::{Filter, FilterError, FilterOp, FilterValue};
+pub use mapping::{FieldMapping, Transform};
