@@ -2,4 +2,5 @@
 
 pub mod model;
 pub mod schema;
+pub mod soql;
 pub mod write;
