@@ -200,8 +200,11 @@ pub fn field_index<T: Canonical>(name: &str) -> Option<usize> {
 /// payloads and of last images.
 #[must_use]
 pub fn record_to_json<T: Canonical>(record: &T) -> Map<String, Json> {
-    let mut object: Map<String, Json> =
-        T::FIELDS.iter().enumerate().map(|(i, field)| (field.name.to_owned(), record.value(i).to_json())).collect();
+    let mut object: Map<String, Json> = T::FIELDS
+        .iter()
+        .enumerate()
+        .map(|(i, field)| (field.name.to_owned(), record.value(i).to_json()))
+        .collect();
     if let Some(custom) = record.custom() {
         let custom = custom.iter().map(|(name, value)| (name.to_owned(), value.to_json())).collect();
         object.insert("custom".to_owned(), Json::Object(custom));
@@ -218,7 +221,9 @@ pub fn record_from_json<T: Canonical>(object: Map<String, Json>) -> Result<T, Fi
     for (name, value) in object {
         if let Some(field) = field_index::<T>(&name) {
             record.set(field, FieldValue::from_json(value))?;
-        } else if let ("custom", Json::Object(values), Some(custom)) = (name.as_str(), value, record.custom_mut()) {
+        } else if let ("custom", Json::Object(values), Some(custom)) =
+            (name.as_str(), value, record.custom_mut())
+        {
             for (name, value) in values {
                 custom.set(name, FieldValue::from_json(value));
             }

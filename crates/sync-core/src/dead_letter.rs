@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Canonical, Change, Coverage, DeadLetterId, DeleteEvidence, Deletion, ExternalId, FieldSet, Payload, Provenance,
-    Record, RunId, Unreadable, Version, record_from_json, record_to_json,
+    Canonical, Change, Coverage, DeadLetterId, DeleteEvidence, Deletion, ExternalId, FieldSet, Payload,
+    Provenance, Record, RunId, Unreadable, Version, record_from_json, record_to_json,
 };
 
 /// A change that could not be applied. At most one is open per subscription and record: later failures of
@@ -94,7 +94,9 @@ impl ParkedPayload {
                 fields: record_to_json(&record.value),
                 sent: match record.coverage {
                     Coverage::Full => None,
-                    Coverage::Partial(set) => Some(set.iter().map(|i| T::FIELDS[i].name.to_owned()).collect()),
+                    Coverage::Partial(set) => {
+                        Some(set.iter().map(|i| T::FIELDS[i].name.to_owned()).collect())
+                    }
                 },
             },
             Payload::Delete(deletion) => {

@@ -11,6 +11,7 @@ pub trait FieldDiffer<T: Canonical>: Send + Sync {
     /// What `incoming` changes on `local`: every non-null field from null when there is no row, the mutated
     /// fields only otherwise. Only fields that were sent are compared; `hint`, where a provider gives one,
     /// narrows them further.
+    #[expect(clippy::needless_lifetimes, reason = "mockall needs a name for lifetimes inside of options")]
     fn diff<'a>(&self, local: Option<&'a T>, incoming: &Record<T>, hint: Option<FieldSet>) -> ChangedFields;
 }
 

@@ -43,7 +43,9 @@ pub enum SourceError {
         retry_after: Duration,
     },
     /// The API budget of the CRM account is spent down to the reserve kept for the customer's other tools.
-    #[error("the API budget is spent ({used} of {max} calls, the rest is kept in reserve); the run resumes when calls free up")]
+    #[error(
+        "the API budget is spent ({used} of {max} calls, the rest is kept in reserve); the run resumes when calls free up"
+    )]
     BudgetSpent {
         /// Calls used in the provider's window.
         used: u64,
@@ -89,12 +91,12 @@ pub enum SourceError {
         limit: u64,
     },
     /// A listing ended before it was complete (R20).
-    #[error("the listing of ids is incomplete ({listed} of {expected} arrived); nothing was deleted, run it again")]
+    #[error("the listing of ids is incomplete after {listed} ids; nothing was deleted, run it again")]
     IncompleteListing {
         /// Ids that arrived.
         listed: u64,
-        /// Ids announced.
-        expected: u64,
+        /// Ids announced, where the listing got that far.
+        expected: Option<u64>,
     },
     /// The application's own store, read by the source, failed.
     #[error("reading local rows failed")]
@@ -143,7 +145,9 @@ pub enum StoreError {
         reason: String,
     },
     /// The database was migrated by a newer release.
-    #[error("the database is at migration {found}, this release knows up to {supported}; upgrade the program")]
+    #[error(
+        "the database is at migration {found}, this release knows up to {supported}; upgrade the program"
+    )]
     TooNew {
         /// The newest migration applied.
         found: i64,

@@ -9,6 +9,12 @@ use crate::{ExternalId, FieldKind, FieldValue, ValueRef};
 
 /// A type that a field of a canonical record can have. Implement it for an enum of your own to keep it in
 /// a record; `Option<F>` comes with it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't be a field of a canonical record",
+    label = "not a field type",
+    note = "fields are bool, i64, Decimal, String, NaiveDate, DateTime<Utc>, serde_json::Value, an Option of these, or Option<ExternalId>",
+    note = "to keep a type of your own, implement `FieldType` for it"
+)]
 pub trait FieldType: Clone {
     /// What kind of column and JSON value it is.
     const KIND: FieldKind;
@@ -73,45 +79,87 @@ macro_rules! field_type {
     };
 }
 
-field_type!(bool, Bool, |b| ValueRef::Bool(*b), |v| match v {
-    FieldValue::Bool(b) => Some(b),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    bool,
+    Bool,
+    |b| ValueRef::Bool(*b),
+    |v| match v {
+        FieldValue::Bool(b) => Some(b),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(i64, Int, |n| ValueRef::Int(*n), |v| match v {
-    FieldValue::Int(n) => Some(n),
-    FieldValue::Decimal(d) if d.is_integer() => d.try_into().ok(),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    i64,
+    Int,
+    |n| ValueRef::Int(*n),
+    |v| match v {
+        FieldValue::Int(n) => Some(n),
+        FieldValue::Decimal(d) if d.is_integer() => d.try_into().ok(),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(Decimal, Decimal, |d| ValueRef::Decimal(*d), |v| match v {
-    FieldValue::Decimal(d) => Some(d),
-    FieldValue::Int(n) => Some(n.into()),
-    FieldValue::Text(t) => parse_decimal(&t),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    Decimal,
+    Decimal,
+    |d| ValueRef::Decimal(*d),
+    |v| match v {
+        FieldValue::Decimal(d) => Some(d),
+        FieldValue::Int(n) => Some(n.into()),
+        FieldValue::Text(t) => parse_decimal(&t),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(String, Text, |t| ValueRef::Text(t), |v| match v {
-    FieldValue::Text(t) => Some(t),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    String,
+    Text,
+    |t| ValueRef::Text(t),
+    |v| match v {
+        FieldValue::Text(t) => Some(t),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(ExternalId, Link, |id| ValueRef::Text(id.as_str()), |v| match v {
-    FieldValue::Text(t) => Some(t.into()),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    ExternalId,
+    Link,
+    |id| ValueRef::Text(id.as_str()),
+    |v| match v {
+        FieldValue::Text(t) => Some(t.into()),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(NaiveDate, Date, |d| ValueRef::Date(*d), |v| match v {
-    FieldValue::Date(d) => Some(d),
-    FieldValue::Text(t) => t.parse().ok(),
-    _ => None,
-}, |a, b| a == b);
+field_type!(
+    NaiveDate,
+    Date,
+    |d| ValueRef::Date(*d),
+    |v| match v {
+        FieldValue::Date(d) => Some(d),
+        FieldValue::Text(t) => t.parse().ok(),
+        _ => None,
+    },
+    |a, b| a == b
+);
 
-field_type!(DateTime<Utc>, Instant, |i| ValueRef::Instant(*i), |v| match v {
-    FieldValue::Instant(i) => Some(i),
-    FieldValue::Text(t) => parse_instant(&t),
-    _ => None,
-}, |a, b| a.trunc_subsecs(6) == b.trunc_subsecs(6));
+field_type!(
+    DateTime<Utc>,
+    Instant,
+    |i| ValueRef::Instant(*i),
+    |v| match v {
+        FieldValue::Instant(i) => Some(i),
+        FieldValue::Text(t) => parse_instant(&t),
+        _ => None,
+    },
+    |a, b| a.trunc_subsecs(6) == b.trunc_subsecs(6)
+);
 
 field_type!(Json, Json, |j| ValueRef::Json(j), |v| Some(v.to_json()), |a, b| {
     ValueRef::Json(a).same(ValueRef::Json(b))

@@ -19,7 +19,10 @@ pub struct Folded {
 /// Folds a record's applied changes, oldest first, into its state; `None` when there is none. With `at`,
 /// only what was recorded up to that instant.
 #[must_use]
-pub fn fold<'a>(items: impl IntoIterator<Item = &'a RecordedItem>, at: Option<DateTime<Utc>>) -> Option<Folded> {
+pub fn fold<'a>(
+    items: impl IntoIterator<Item = &'a RecordedItem>,
+    at: Option<DateTime<Utc>>,
+) -> Option<Folded> {
     let mut state: Option<Folded> = None;
     for recorded in items {
         if at.is_some_and(|at| recorded.recorded_at > at) {
@@ -46,7 +49,8 @@ pub fn fold<'a>(items: impl IntoIterator<Item = &'a RecordedItem>, at: Option<Da
 /// A local record in the same form, to compare with [`fold`].
 #[must_use]
 pub fn image<T: Canonical>(record: &T, deleted: bool) -> Folded {
-    let own = T::FIELDS.iter().enumerate().map(|(i, field)| (field.name.to_owned(), record.value(i).to_owned()));
+    let own =
+        T::FIELDS.iter().enumerate().map(|(i, field)| (field.name.to_owned(), record.value(i).to_owned()));
     let custom = record.custom().into_iter().flat_map(|custom| custom.iter());
     let custom = custom.map(|(name, value)| (format!("{CUSTOM_PREFIX}{name}"), value.clone()));
     Folded { fields: own.chain(custom).filter(|(_, value)| !value.is_null()).collect(), deleted }
@@ -56,10 +60,13 @@ impl Folded {
     /// The fields in which two states differ, by the rules of [`ValueRef::same`](crate::ValueRef::same).
     #[must_use]
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let names = self.fields.keys().chain(other.fields.keys().filter(|name| !self.fields.contains_key(*name)));
+        let names =
+            self.fields.keys().chain(other.fields.keys().filter(|name| !self.fields.contains_key(*name)));
         let value = |state: &Self, name: &str| state.fields.get(name).cloned().unwrap_or_default();
-        let mut different: Vec<String> =
-            names.filter(|name| !value(self, name).as_ref().same(value(other, name).as_ref())).cloned().collect();
+        let mut different: Vec<String> = names
+            .filter(|name| !value(self, name).as_ref().same(value(other, name).as_ref()))
+            .cloned()
+            .collect();
         if self.deleted != other.deleted {
             different.push("deleted".to_owned());
         }

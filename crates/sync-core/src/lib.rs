@@ -12,6 +12,7 @@ mod cursor;
 mod custom;
 mod dead_letter;
 mod diff;
+mod engine;
 mod error;
 mod event;
 mod field;
@@ -36,6 +37,11 @@ pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields};
 pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
 pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
+pub use engine::{
+    AllFailedPolicy, Brake, BuildError, EngineOptions, ExecuteSync, ExecuteSyncBuilder, FailurePolicy,
+    NoopPolicy, Preview, PreviewItem, ReadMode, ReconcileSource, RunFailure, RunObserver, RunReport,
+    RunRequest,
+};
 pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
 pub use event::ChangeEvent;
 pub use field::FieldType;

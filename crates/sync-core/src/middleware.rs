@@ -32,7 +32,7 @@ impl<T: Send + Sync + 'static> ChangeSource<T> for LayeredSource<T> {
         self.source.label()
     }
 
-    fn list_changes<'a>(&self, subscription: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T> {
+    fn list_changes(&self, subscription: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
         let innermost = self.source.list_changes(subscription, cursor);
         self.middleware.iter().rev().fold(innermost, |changes, layer| layer.wrap(subscription, changes))
     }

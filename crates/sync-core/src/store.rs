@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, LeaseStore, RunRecorder, SubscriptionStore, UnitOfWork,
+    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, LeaseStore, RunRecorder, SubscriptionStore,
+    UnitOfWork,
 };
 
 /// A store that has every port. Implemented for any type that has them.

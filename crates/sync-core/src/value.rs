@@ -151,7 +151,8 @@ impl ValueRef<'_> {
             (V::Instant(a), V::Instant(b)) => a.trunc_subsecs(6) == b.trunc_subsecs(6),
             (V::Json(a), V::Json(b)) => same_json(a, b),
             (V::Null, _) | (_, V::Null) => false,
-            (V::Json(Json::Object(_) | Json::Array(_)), _) | (_, V::Json(Json::Object(_) | Json::Array(_))) => false,
+            (V::Json(Json::Object(_) | Json::Array(_)), _)
+            | (_, V::Json(Json::Object(_) | Json::Array(_))) => false,
             (V::Json(j), v) | (v, V::Json(j)) => FieldValue::from_json(j.clone()).as_ref().same_scalar(v),
             (a, b) => a.same_scalar(b),
         }
@@ -198,7 +199,9 @@ fn same_json(a: &Json, b: &Json) -> bool {
         (Json::Object(a), Json::Object(b)) => {
             a.len() == b.len() && a.iter().all(|(k, v)| b.get(k).is_some_and(|w| same_json(v, w)))
         }
-        (Json::Array(a), Json::Array(b)) => a.len() == b.len() && a.iter().zip(b).all(|(v, w)| same_json(v, w)),
+        (Json::Array(a), Json::Array(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(v, w)| same_json(v, w))
+        }
         (Json::String(a), Json::String(b)) => a == b,
         (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
         (a, b) => FieldValue::from_json(a.clone()).as_ref().same(FieldValue::from_json(b.clone()).as_ref()),
@@ -213,7 +216,11 @@ pub fn parse_decimal(text: &str) -> Option<Decimal> {
     if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
         return None;
     }
-    if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str_exact(text).ok() }
+    if text.contains(['e', 'E']) {
+        Decimal::from_scientific(text).ok()
+    } else {
+        Decimal::from_str_exact(text).ok()
+    }
 }
 
 /// An instant from RFC 3339 text, also in Salesforce's form with `+0000` in place of `+00:00`.

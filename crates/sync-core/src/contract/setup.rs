@@ -1,11 +1,12 @@
 //! Steps that many cases begin with.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    Action, Direction, ExternalId, NewRun, RunId, Scope, Store, Subscription, SubscriptionId, TenantId,
-    UnitOfWork,
+    Action, ChangedFields, Direction, ExternalId, FieldValue, ItemStatus, LocalId, NewRun, Operation, RecordedItem, Run,
+    RunId, RunItem, Scope, Store, Subscription, SubscriptionId, TenantId, UnitOfWork,
 };
 
 /// Runs `work` in a transaction of its own and commits.
@@ -81,4 +82,70 @@ pub(super) async fn open_run<S: Store>(store: &S, scope: &Scope) -> RunId {
 /// `n` external ids: `r00001`, `r00002`, ….
 pub(super) fn ids(n: usize) -> Vec<ExternalId> {
     (1..=n).map(|i| ExternalId::from(format!("r{i:05}"))).collect()
+}
+
+/// An item that says that a row was created.
+pub(super) fn item(seq: i64, id: &str) -> RunItem {
+    RunItem {
+        seq,
+        external_id: id.into(),
+        operation: Operation::Created,
+        status: ItemStatus::Success,
+        local_id: Some(LocalId::from(Uuid::from_u128(seq.unsigned_abs().into()))),
+        changed_fields: name_change("", "a"),
+        title: None,
+        error: None,
+        reason: None,
+        last_image: None,
+    }
+}
+
+/// A step of the field `name`.
+pub(super) fn name_change(from: &str, to: &str) -> ChangedFields {
+    let mut changed = ChangedFields::default();
+    changed.push("name", FieldValue::Text(from.to_owned()), FieldValue::Text(to.to_owned()));
+    changed
+}
+
+/// One item of each kind the engine records.
+pub(super) fn items_of_every_kind() -> Vec<RunItem> {
+    let created = RunItem { title: Some("Ünïcode 🦀 'quoted'".into()), ..item(1, "r1") };
+    let updated = RunItem { operation: Operation::Updated, changed_fields: name_change("a", "b"), ..item(2, "r1") };
+    let mut image = Map::new();
+    image.insert("name".to_owned(), Json::from("b"));
+    image.insert("price".to_owned(), Json::from("0.1000"));
+    let deleted = RunItem {
+        operation: Operation::Deleted,
+        changed_fields: ChangedFields::default(),
+        reason: Some("feed".into()),
+        last_image: Some(image),
+        ..item(3, "r1")
+    };
+    let restored = RunItem { operation: Operation::Restored, ..item(4, "r1") };
+    let noop = RunItem {
+        operation: Operation::Noop,
+        changed_fields: ChangedFields::default(),
+        local_id: None,
+        ..item(5, "r2")
+    };
+    let skipped = RunItem { status: ItemStatus::Skipped, reason: Some("echo".into()), seq: 6, ..noop.clone() };
+    let failed = RunItem { status: ItemStatus::Failed, error: Some("name is too long".to_owned()), ..item(7, "r3") };
+    vec![created, updated, deleted, restored, noop, skipped, failed]
+}
+
+/// The runs of a scope, newest first.
+pub(super) async fn read_runs<S: Store>(store: &S, scope: &Scope) -> Vec<Run> {
+    let mut tx = store.begin().await.unwrap();
+    store.runs(&mut tx, scope, 100).await.unwrap()
+}
+
+/// All items of a run.
+pub(super) async fn read_items<S: Store>(store: &S, scope: &Scope, run: RunId) -> Vec<RecordedItem> {
+    let mut tx = store.begin().await.unwrap();
+    store.items(&mut tx, scope, run, 0, 1_000_000).await.unwrap()
+}
+
+/// Parses JSON.
+pub(super) fn json(text: &str) -> Json {
+    serde_json::from_str(text).unwrap()
 }

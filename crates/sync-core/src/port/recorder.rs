@@ -65,5 +65,6 @@ pub trait RunRecorder<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when it was closed by another already.
-    async fn close_run(&self, tx: &mut Tx, scope: &Scope, run: RunId, end: &RunEnd) -> Result<(), StoreError>;
+    async fn close_run(&self, tx: &mut Tx, scope: &Scope, run: RunId, end: &RunEnd)
+    -> Result<(), StoreError>;
 }

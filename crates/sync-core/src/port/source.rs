@@ -1,9 +1,11 @@
 //! Where changes come from.
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures_util::stream::BoxStream;
 
-use crate::{Change, Cursor, DeleteEvidence, ExternalId, ListedRow, SourceError, Subscription, Unreadable, Version};
+use crate::{
+    Change, Cursor, DeleteEvidence, ExternalId, ListedRow, SourceError, Subscription, Unreadable, Version,
+};
 
 /// Changes in the order of their cursors. The stream owns what it needs, so that the engine can read ahead
 /// on a task of its own.
@@ -23,6 +25,7 @@ pub trait ChangeSource<T: Send + Sync + 'static>: Send + Sync {
     fn label(&self) -> String;
 
     /// What changed after `cursor`; everything when there is none.
+    #[expect(clippy::needless_lifetimes, reason = "mockall needs a name for lifetimes inside of options")]
     fn list_changes<'a>(&self, subscription: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T>;
 }
 

@@ -20,7 +20,11 @@ fn numbers_are_compared_as_decimals() {
         assert!(b.as_ref().same(a.as_ref()), "{b:?} = {a:?}");
     }
     // Beyond 2^53 a binary float would call these equal.
-    assert!(!FieldValue::Int(9_007_199_254_740_993).as_ref().same(FieldValue::Decimal(d("9007199254740992")).as_ref()));
+    assert!(
+        !FieldValue::Int(9_007_199_254_740_993)
+            .as_ref()
+            .same(FieldValue::Decimal(d("9007199254740992")).as_ref())
+    );
 }
 
 /// R8: text is compared as it stands; a phone number is not a number.

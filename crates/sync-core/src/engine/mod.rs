@@ -1,0 +1,194 @@
+//! The engine: one run of one subscription, told top to bottom.
+//!
+//! [`ExecuteSync::execute`] opens a run, tries parked changes again, then takes batch after batch from the
+//! source: echoes are told, rows found, differences decided, rows written, items recorded, events
+//! emitted and the cursor moved, in one transaction per batch; at last the books are checked and the run is
+//! closed.
+
+/// A place where a test may stop the world. Nothing at all unless the feature `failpoints` is on.
+macro_rules! failpoint {
+    ($name:literal) => {
+        #[cfg(feature = "failpoints")]
+        fail::fail_point!($name);
+    };
+}
+
+mod batch;
+mod builder;
+mod intake;
+mod lifecycle;
+mod options;
+mod parked;
+mod plan;
+mod preview;
+mod reconcile;
+mod request;
+mod run;
+mod settle;
+mod split;
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+
+pub use builder::{BuildError, ExecuteSyncBuilder};
+pub use options::{AllFailedPolicy, EngineOptions, FailurePolicy, NoopPolicy};
+pub use preview::{Preview, PreviewItem};
+pub use reconcile::{Brake, ReconcileSource};
+pub use request::{ReadMode, RunFailure, RunObserver, RunReport, RunRequest};
+
+use self::batch::BatchError;
+use self::intake::Intake;
+use self::run::ActiveRun;
+use crate::{
+    Canonical, Change, ChangeSource, Clock, ExternalId, FieldDiffer, HolderId, IdGenerator, Jitter,
+    LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError, StorePorts, SyncError, SyncSink,
+    UnitOfWork,
+};
+
+/// Syncs one entity into one store. Made by [`ExecuteSync::builder`]; shared freely, one run per
+/// subscription at a time.
+pub struct ExecuteSync<T: Canonical, S: UnitOfWork> {
+    ports: StorePorts<S>,
+    source: Option<Arc<dyn ChangeSource<T>>>,
+    sink: Arc<dyn SyncSink<T, S::Tx>>,
+    differ: Arc<dyn FieldDiffer<T>>,
+    loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
+    fetcher: Option<Arc<dyn RecordFetcher<T>>>,
+    clock: Arc<dyn Clock>,
+    ids: Arc<dyn IdGenerator>,
+    jitter: Arc<dyn Jitter>,
+    holder: HolderId,
+    options: EngineOptions,
+}
+
+impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
+    /// Carries out one run. Changes that fail and sources that break off are told in the report, not as
+    /// errors: the run was recorded.
+    ///
+    /// # Errors
+    /// [`SyncError`] when no run could be opened (nothing was recorded) or its end could not be recorded (the
+    /// next run closes it).
+    pub async fn execute(&self, request: RunRequest<T>) -> Result<RunReport, SyncError> {
+        self.admit(&request)?;
+        let mut run = self.open(&request).await?;
+        let failure = self.drive(&mut run, &request).await.err();
+        self.close(run, failure).await
+    }
+
+    /// The run between its opening and its end.
+    async fn drive(&self, run: &mut ActiveRun, request: &RunRequest<T>) -> Result<(), RunFailure> {
+        self.retry_parked(run, request).await?;
+        let source = self.source_of(request)?;
+        let cursor = match request.mode {
+            ReadMode::Delta => run.cursor.clone(),
+            ReadMode::Full => None,
+        };
+        let changes = source.list_changes(&request.subscription, cursor.as_ref());
+        let mut intake = Intake::start(changes, self.options.batch_size.get(), self.options.linger);
+        while let Some(batch) = self.next_batch(run, request, &mut intake).await? {
+            self.apply(run, batch, request, false).await?;
+        }
+        if run.counts.all_failed() {
+            return Err(RunFailure::AllFailed(run.counts.found));
+        }
+        Ok(())
+    }
+
+    /// Waits for the next batch, keeping the lease alive meanwhile (R12). `None` at the end.
+    async fn next_batch(
+        &self,
+        run: &ActiveRun,
+        request: &RunRequest<T>,
+        intake: &mut Intake<T>,
+    ) -> Result<Option<Vec<Change<T>>>, RunFailure> {
+        loop {
+            tokio::select! {
+                biased;
+                () = request.cancel.cancelled() => return Err(RunFailure::Cancelled),
+                next = timeout(run.lease.renew_every(), intake.next()) => match next {
+                    Ok(batch) => return batch.transpose().map_err(RunFailure::from),
+                    Err(_waited) => self.renew_lease(run).await?,
+                },
+            }
+        }
+    }
+
+    /// Applies one batch, however often the store has to be asked.
+    async fn apply(
+        &self,
+        run: &mut ActiveRun,
+        mut batch: Vec<Change<T>>,
+        request: &RunRequest<T>,
+        retry: bool,
+    ) -> Result<(), RunFailure> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.try_batch(run, &mut batch, retry).await {
+                Ok(committed) => {
+                    run.absorb(committed);
+                    break;
+                }
+                Err(BatchError::NeedsHydration(ids)) => {
+                    self.hydrate(request, &mut batch, &ids).await?;
+                    continue;
+                }
+                Err(BatchError::InDoubt(error, committed)) => {
+                    self.pause_for_store(&error, &mut attempt).await?;
+                    if self.was_committed(run, &committed).await? {
+                        run.absorb(*committed);
+                        break;
+                    }
+                    continue;
+                }
+                Err(BatchError::Store(error)) => error,
+            };
+            if self.pause_for_store(&error, &mut attempt).await.is_err() {
+                return Err(error.into());
+            }
+        }
+        if let Some(observer) = &request.observer {
+            observer.batch_committed(&run.counts);
+        }
+        Ok(())
+    }
+
+    /// Waits before the store is asked again, or says that it is no use.
+    async fn pause_for_store(&self, error: &StoreError, attempt: &mut u32) -> Result<(), RunFailure> {
+        *attempt += 1;
+        if error.retry() != Retry::Soon || *attempt >= self.options.store_attempts {
+            return Err(StoreError::Unavailable {
+                during: "applying a batch",
+                source: error.to_string().into(),
+            }
+            .into());
+        }
+        tracing::warn!(error = %error, attempt, "the store is unavailable; trying the batch again");
+        let doubled = std::time::Duration::from_millis(500) * 2_u32.pow((*attempt).min(5));
+        tokio::time::sleep(doubled.mul_f64(0.5 + self.jitter.fraction() / 2.0)).await;
+        Ok(())
+    }
+
+    /// Fetches these records whole and puts them in the place of what came of them (R13).
+    async fn hydrate(
+        &self,
+        request: &RunRequest<T>,
+        batch: &mut [Change<T>],
+        ids: &[ExternalId],
+    ) -> Result<(), RunFailure> {
+        let Some(fetcher) = &self.fetcher else { return Ok(()) };
+        let fetched = fetcher.fetch_many(&request.subscription, ids).await?;
+        parked::replace(batch, ids, fetched);
+        Ok(())
+    }
+
+    fn source_of(&self, request: &RunRequest<T>) -> Result<Arc<dyn ChangeSource<T>>, RunFailure> {
+        request.source_override.clone().or_else(|| self.source.clone()).ok_or_else(|| {
+            RunFailure::Source(SourceError::Permanent {
+                call: "choosing a source",
+                code: "NO_SOURCE".to_owned(),
+                reason: "this engine was built without a source; pass one with the request".to_owned(),
+            })
+        })
+    }
+}

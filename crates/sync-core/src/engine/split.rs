@@ -1,0 +1,115 @@
+//! Writing a batch so that a bad record stands alone (R10).
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use chrono::{DateTime, Utc};
+
+use super::plan::Failure;
+use crate::{ExternalId, LocalId, Scope, SinkError, StoreError, SyncSink, UnitOfWork, Upsert};
+
+/// What became of each row, in order: its local id, or why it could not be written.
+pub(super) type Written = Vec<Result<Option<LocalId>, Failure>>;
+
+/// One kind of write over a slice of records.
+pub(super) enum Rows<'a, T> {
+    Upserts(&'a [Upsert<T>]),
+    Deletes(&'a [ExternalId]),
+}
+
+impl<T> Rows<'_, T> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Upserts(rows) => rows.len(),
+            Self::Deletes(ids) => ids.len(),
+        }
+    }
+
+    fn id(&self, position: usize) -> &ExternalId {
+        match self {
+            Self::Upserts(rows) => &rows[position].external_id,
+            Self::Deletes(ids) => &ids[position],
+        }
+    }
+}
+
+/// Where rows are written.
+pub(super) struct Writer<'a, T, S: UnitOfWork> {
+    pub unit_of_work: &'a S,
+    pub sink: &'a dyn SyncSink<T, S::Tx>,
+    pub scope: &'a Scope,
+    pub at: DateTime<Utc>,
+}
+
+impl<T: Send + Sync + 'static, S: UnitOfWork> Writer<'_, T, S> {
+    /// Writes all rows that can be written. Each attempt has a savepoint of its own; one that fails by a
+    /// record's fault is undone and divided, at the record if the sink names it, else in halves.
+    pub(super) async fn write(&self, tx: &mut S::Tx, rows: Rows<'_, T>) -> Result<Written, StoreError> {
+        let mut written: Written = vec![Ok(None); rows.len()];
+        let mut pending: Vec<Range<usize>> = Vec::from([0..rows.len()]);
+        while let Some(range) = pending.pop() {
+            if range.is_empty() {
+                continue;
+            }
+            self.unit_of_work.savepoint(tx).await?;
+            match self.attempt(tx, &rows, range.clone()).await {
+                Ok(ids) => {
+                    self.unit_of_work.release_savepoint(tx).await?;
+                    for (position, id) in range.zip(ids) {
+                        written[position] = Ok(id);
+                    }
+                }
+                Err(SinkError::Store(error)) => return Err(error),
+                Err(SinkError::Record { external_id, class, reason }) => {
+                    self.unit_of_work.rollback_to_savepoint(tx).await?;
+                    let failure = Failure { class: Cow::Borrowed(class), text: reason };
+                    divide(&rows, range, external_id.as_ref(), failure, &mut written, &mut pending);
+                }
+            }
+        }
+        Ok(written)
+    }
+
+    async fn attempt(
+        &self,
+        tx: &mut S::Tx,
+        rows: &Rows<'_, T>,
+        range: Range<usize>,
+    ) -> Result<Vec<Option<LocalId>>, SinkError> {
+        match rows {
+            Rows::Upserts(rows) => {
+                let ids = self.sink.upsert_many(tx, self.scope, &rows[range], self.at).await?;
+                Ok(ids.into_iter().map(Some).collect())
+            }
+            Rows::Deletes(ids) => self.sink.soft_delete_many(tx, self.scope, &ids[range], self.at).await,
+        }
+    }
+}
+
+/// Sets the culprit aside if it is known, and leaves the rest to be tried again in order.
+fn divide<T>(
+    rows: &Rows<'_, T>,
+    range: Range<usize>,
+    named: Option<&ExternalId>,
+    failure: Failure,
+    written: &mut Written,
+    pending: &mut Vec<Range<usize>>,
+) {
+    let culprit = match named {
+        Some(id) => range.clone().find(|position| rows.id(*position) == id),
+        None => None,
+    };
+    match culprit {
+        Some(position) => {
+            written[position] = Err(failure);
+            pending.push(position + 1..range.end);
+            pending.push(range.start..position);
+        }
+        None if range.len() == 1 => written[range.start] = Err(failure),
+        None => {
+            let middle = range.start + range.len() / 2;
+            pending.push(middle..range.end);
+            pending.push(range.start..middle);
+        }
+    }
+}
