@@ -3,7 +3,7 @@
 use syn::ext::IdentExt as _;
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Ident, LitStr, Token};
+use syn::{Attribute, Ident, LitStr, Meta, Token};
 
 use crate::errors::Errors;
 
@@ -50,7 +50,8 @@ impl Parse for Entry {
         // `crate` is a key, so keywords are read as names.
         let key = input.call(Ident::parse_any)?;
         let text = match input.parse::<Option<Token![=]>>()? {
-            Some(_) => Some(input.parse()?),
+            Some(_) if input.peek(LitStr) => Some(input.parse()?),
+            Some(_) => return Err(input.error(format!("`{key}` takes text in quotes"))),
             None if input.is_empty() || input.peek(Token![,]) => None,
             None => return Err(input.error(format!("expected `,` or `= \"…\"` after `{key}`"))),
         };
@@ -67,7 +68,11 @@ impl Found {
     pub(crate) fn read(attrs: &[Attribute], keys: &Keys, errors: &mut Errors) -> Self {
         let mut found = Self::default();
         for attr in attrs.iter().filter(|attr| attr.path().is_ident("canonical")) {
-            match attr.parse_args_with(Punctuated::<Entry, Token![,]>::parse_terminated) {
+            let entries = match &attr.meta {
+                Meta::Path(_) => Ok(Punctuated::new()),
+                _ => attr.parse_args_with(Punctuated::<Entry, Token![,]>::parse_terminated),
+            };
+            match entries {
                 Ok(entries) if entries.is_empty() => {
                     errors.at(attr, format!("`#[canonical]` says nothing here; {}", keys.takes()));
                 }
@@ -83,8 +88,10 @@ impl Found {
         let Some(form) = keys.form(&key) else {
             return errors.at(&entry.key, unknown(&key, keys));
         };
-        if form.contains('=') != entry.text.is_some() {
-            errors.at(&entry.key, format!("`{key}` is written `{form}`"));
+        if form.contains('=') && entry.text.is_none() {
+            errors.at(&entry.key, format!("`{key}` takes text: `{form}`"));
+        } else if form == key && entry.text.is_some() {
+            errors.at(&entry.text, format!("`{key}` takes no text; write `{form}` alone"));
         } else if self.0.iter().any(|earlier| earlier.key == entry.key) {
             errors.at(&entry.key, format!("`{key}` is given twice; remove one of them"));
         }

@@ -70,9 +70,11 @@ fn value(record: &Record) -> TokenStream {
 
 fn set(record: &Record) -> TokenStream {
     let krate = &record.krate;
-    let arms = numbered(record).map(|(number, Field { ident, ty, .. })| {
+    let arms = numbered(record).map(|(number, Field { ident, name, ty })| {
         quote_spanned! {here()=>
-            #number => <#ty as #krate::FieldType>::from_value(value).map(|value| self.#ident = value).is_some(),
+            #number => <#ty as #krate::FieldType>::from_value(value)
+                .map(|value| self.#ident = value)
+                .ok_or((#name, <#ty as #krate::FieldType>::KIND)),
         }
     });
     let kinds = [
@@ -103,11 +105,7 @@ fn set(record: &Record) -> TokenStream {
                 #(#arms)*
                 #beyond
             };
-            if fits {
-                return ::core::result::Result::Ok(());
-            }
-            let #krate::FieldDef { name, kind, .. } = <Self as #krate::Canonical>::FIELDS[field];
-            ::core::result::Result::Err(#krate::FieldMismatch { field: name, expected: kind, found })
+            fits.map_err(|(field, expected)| #krate::FieldMismatch { field, expected, found })
         }
     };
     quote_spanned! {here()=>
@@ -162,9 +160,17 @@ fn custom(krate: &syn::Path, custom: Option<&Custom>) -> TokenStream {
         Some(Custom { ident, ty }) => {
             // A field of another type is reported at its type, where the mistake is.
             let place = syn::spanned::Spanned::span(ty).resolved_at(here());
+            let (shared, exclusive) =
+                (quote_spanned!(place=> &self.#ident), quote_spanned!(place=> &mut self.#ident));
+            let some = |reference, ty| {
+                quote_spanned! {here()=>
+                    let custom: #ty = #reference;
+                    ::core::option::Option::Some(custom)
+                }
+            };
             (
-                quote_spanned!(place=> ::core::option::Option::Some(&self.#ident)),
-                quote_spanned!(place=> ::core::option::Option::Some(&mut self.#ident)),
+                some(shared, quote_spanned!(here()=> &#krate::CustomFields)),
+                some(exclusive, quote_spanned!(here()=> &mut #krate::CustomFields)),
             )
         }
         None => {

@@ -5,6 +5,7 @@ mod errors;
 mod expand;
 mod names;
 mod parse;
+mod types;
 
 use proc_macro::TokenStream;
 

@@ -1,7 +1,8 @@
 //! What an entity or a field may be called.
 
-/// Columns that every table has beside those of the fields, so no field can have them.
-const KEPT_BY_THE_STORE: [&str; 10] = [
+/// Columns that every table has beside those of the fields, so no field can have them; `custom_fields` is
+/// another.
+const KEPT_BY_THE_STORE: [&str; 9] = [
     "id",
     "tenant_id",
     "connection_id",
@@ -10,25 +11,23 @@ const KEPT_BY_THE_STORE: [&str; 10] = [
     "created_at",
     "updated_at",
     "deleted_at",
-    "custom_fields",
     "remote_version",
 ];
 
 /// What is wrong with an entity's name, and what to do.
 pub(crate) fn entity_problem(name: &str) -> Option<String> {
     let problem =
-        || format!("an entity's name is lower snake case in the singular, such as `line_item`, not `{name}`");
+        || format!("an entity's name is lower snake case in the singular, such as `line_item`, not {name:?}");
     (!is_lower_snake(name)).then(problem)
 }
 
 /// What is wrong with a field's stable name, and what to do.
 pub(crate) fn field_problem(name: &str) -> Option<String> {
-    if name == "custom" {
-        return Some(
-            "`custom` is the name of the custom fields; mark the `CustomFields` field with \
-             `#[canonical(custom)]`, or give another name with `#[canonical(rename = \"…\")]`"
-                .into(),
-        );
+    if name == "custom" || name == "custom_fields" {
+        return Some(format!(
+            "`{name}` means the custom fields; mark the field that holds them with `#[canonical(custom)]`, or \
+             give another name with `#[canonical(rename = \"…\")]`"
+        ));
     }
     if name.starts_with("custom.") {
         return Some(format!(
@@ -44,7 +43,7 @@ pub(crate) fn field_problem(name: &str) -> Option<String> {
     }
     (!is_lower_snake(name)).then(|| {
         format!(
-            "a field's name is lower snake case, such as `stage_name`, not `{name}`; give such a name with \
+            "a field's name is lower snake case, such as `stage_name`, not {name:?}; give such a name with \
              `#[canonical(rename = \"…\")]`"
         )
     })

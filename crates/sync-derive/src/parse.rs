@@ -6,7 +6,7 @@ use syn::{Data, DeriveInput, Fields, FieldsNamed, Ident, LitStr, Path, Type};
 
 use crate::attr::{Found, ON_FIELD, ON_STRUCT};
 use crate::errors::Errors;
-use crate::names;
+use crate::{names, types};
 
 /// How many fields `sync_core::FieldSet` can hold.
 const CAPACITY: usize = 128;
@@ -144,6 +144,9 @@ fn fields<'a>(
             continue;
         }
         let name = name(&found, &ident, &fields, errors);
+        if let Some(problem) = types::problem(&ty) {
+            errors.at(&ty, problem);
+        }
         fields.push(Field { ident, name, ty });
         if fields.len() == CAPACITY + 1 {
             errors.at(
@@ -181,7 +184,8 @@ fn name(found: &Found, ident: &Ident, earlier: &[Field], errors: &mut Errors) ->
         errors.at(
             place,
             format!(
-                "`{}` is called `{name}` already; give one of them another name with `#[canonical(rename = \"…\")]`",
+                "the name `{name}` is taken by the field `{}`; give one of them another with \
+                 `#[canonical(rename = \"…\")]`",
                 other.ident
             ),
         );

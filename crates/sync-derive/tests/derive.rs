@@ -113,7 +113,7 @@ fn values() -> [FieldValue; 9] {
         FieldValue::Decimal(Decimal::new(12_345, 2)),
         FieldValue::Text("Acme".into()),
         FieldValue::Text("006A".into()),
-        FieldValue::Date(NaiveDate::from_ymd_opt(2026, 3, 1).unwrap()),
+        FieldValue::Date(NaiveDate::from_ymd_opt(2026, 3, 1).expect("a day of the calendar")),
         FieldValue::Instant(Utc.with_ymd_and_hms(2026, 3, 1, 9, 30, 0).unwrap()),
         FieldValue::Json(json!({"city": "Ulm"})),
         FieldValue::Text("won".into()),
@@ -123,7 +123,7 @@ fn values() -> [FieldValue; 9] {
 fn filled() -> Every {
     let mut record = Every::default();
     for (field, value) in values().into_iter().chain(values()).enumerate() {
-        record.set(field, value).unwrap();
+        record.set(field, value).expect("the value is of the field's type");
     }
     record
 }

@@ -27,6 +27,8 @@ struct Written {
     bare: Option<String>,
     #[canonical()]
     empty: Option<String>,
+    #[canonical = "name"]
+    assigned: Option<String>,
     #[canonical(custom = "yes")]
     custom: CustomFields,
 }

@@ -29,6 +29,7 @@ struct WrongType {
 #[canonical(entity = "deal")]
 struct Unmarked {
     extras: CustomFields,
+    more: Option<sync_core::CustomFields>,
 }
 
 fn main() {}

@@ -8,13 +8,20 @@ struct Money {
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
-#[canonical(entity = "deal", title = "code")]
-struct Deal {
+#[canonical(entity = "deal", title = "amount")]
+struct Unknown {
     name: String,
     amount: Money,
+    lines: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Canonical)]
+#[canonical(entity = "deal")]
+struct Numbers {
     probability: Option<f64>,
-    lines: Vec<String>,
-    code: char,
+    seats: std::option::Option<u32>,
+    score: f32,
+    size: i32,
 }
 
 fn main() {}

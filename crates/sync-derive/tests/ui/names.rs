@@ -1,6 +1,6 @@
 //! Names that a field can't have, and names that are taken.
 
-use sync_core::{Canonical, CustomFields};
+use sync_core::Canonical;
 
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "deal")]
@@ -13,11 +13,11 @@ struct Kept {
     created_at: String,
     updated_at: String,
     deleted_at: String,
-    custom_fields: CustomFields,
+    custom_fields: String,
     remote_version: i64,
     #[canonical(rename = "id")]
     number: String,
-    // A row's name for it under another one is fine.
+    // Under another name the same thing is fine.
     #[canonical(rename = "remote_created_at")]
     remote: String,
 }
@@ -25,7 +25,7 @@ struct Kept {
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "deal")]
 struct Prefix {
-    custom: CustomFields,
+    custom: String,
     #[canonical(rename = "custom.region")]
     region: String,
 }

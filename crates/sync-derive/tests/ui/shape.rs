@@ -25,8 +25,8 @@ union Bits {
 
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "generic")]
-struct Generic<'a, T: Clone, const N: usize> {
-    name: &'a T,
+struct Generic<T: Default, const N: usize> {
+    name: T,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
