@@ -1,0 +1,10 @@
+//! Where users are kept.
+
+use sync_core::{LinkDef, TableDef};
+
+/// The table `users`; its columns are in the migrations `0002_users.sql`.
+pub const TABLE: TableDef = TableDef {
+    name: "users",
+    links: &[LinkDef { field: "manager", parent_entity: "user", parent_table: "users", required: false }],
+    custom_fields: true,
+};
