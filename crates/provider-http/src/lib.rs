@@ -1,1 +1,26 @@
-//! What every REST provider needs: retry, rate limit, auth retry, redaction
+#![doc = include_str!("../README.md")]
+
+mod budget;
+mod client;
+mod error;
+mod exchange;
+mod limit;
+mod origin;
+pub mod redact;
+mod request;
+mod response;
+mod retry;
+mod retry_after;
+mod server_clock;
+mod verdict;
+
+pub use budget::{Budget, BudgetPermit, BudgetSnapshot, BudgetSpent, Usage};
+pub use client::{BuildError, HttpClient, HttpClientBuilder};
+pub use error::{BoxError, HiddenBytes, HttpError};
+pub use limit::{RateLimit, RateLimiter};
+pub use request::ApiRequest;
+pub use response::ApiResponse;
+pub use retry::RetryPolicy;
+pub use retry_after::retry_after;
+pub use server_clock::ServerClock;
+pub use verdict::{Answer, Classify, StatusClassifier, Verdict};

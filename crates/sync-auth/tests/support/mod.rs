@@ -1,5 +1,6 @@
 //! A clock that stands still, a provider that rotates, and a store that can fail.
 #![allow(dead_code, unreachable_pub, reason = "shared by test binaries that each use a part")]
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
