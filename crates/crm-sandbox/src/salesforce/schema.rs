@@ -1,9 +1,11 @@
 //! The objects every simulated org starts with, and the words that build a field list.
 
+mod edit;
 mod objects;
 
 use super::model::{FieldDef, FieldType, Formula, PicklistValue};
 
+pub use edit::FieldSpec;
 pub use objects::{PROBABILITY_OF_STAGE, standard_objects};
 
 /// Words for building a field list, in the order in which one would say them.

@@ -12,6 +12,8 @@ use super::model::{
 };
 use super::schema::PROBABILITY_OF_STAGE;
 
+pub(crate) use bin::BIN_MS;
+pub(crate) use convert::parse_instant;
 pub use error::RowError;
 
 /// A JSON object of field values by name.

@@ -25,6 +25,8 @@ pub struct Org {
     pub api_user: RecordId,
     /// What was deleted, oldest first; entries of undeleted rows are taken out.
     pub deletions: Vec<Deletion>,
+    /// When an object or field last changed, in simulated milliseconds.
+    pub schema_changed_at: i64,
     tables: Vec<Table>,
     /// What was there before each write of the open transaction.
     journal: Option<Vec<(RecordId, Option<Slot>)>>,
@@ -35,6 +37,7 @@ impl Org {
     #[must_use]
     pub fn new(clock: SimClock, objects: Vec<ObjectDef>) -> Self {
         Self {
+            schema_changed_at: clock.now_ms(),
             clock,
             org_id: RecordId::new("00D", 1),
             api_user: RecordId::new("005", 1),

@@ -202,6 +202,22 @@ impl Table {
         self.rows.insert(id, slot);
     }
 
+    /// Edits one field of every version of every row, without moving stamps.
+    pub fn edit_column(&mut self, field: usize, edit: impl Fn(&mut Value)) {
+        for mut slot in self.rows.values_mut() {
+            loop {
+                if let Some(value) = slot.row.values.get_mut(field) {
+                    edit(value);
+                }
+                match &mut slot.older {
+                    Some(older) => slot = older,
+                    None => break,
+                }
+            }
+        }
+        self.reindex_field(field);
+    }
+
     /// Drops versions that no reader can see any more at `now`.
     pub fn settle(&mut self, now: i64) {
         for id in std::mem::take(&mut self.unsettled) {
