@@ -7,12 +7,13 @@ use uuid::Uuid;
 
 use super::fixture::StoreFixture;
 use super::setup::{
-    at, commit, ids, item, items_of_every_kind, name_change, new_run, open_run, read_runs, subscribe, subscribe_as,
+    at, commit, ids, item, items_of_every_kind, name_change, new_run, open_run, read_runs, subscribe,
+    subscribe_as,
 };
 use crate::history::fold;
 use crate::{
-    AuditLog, ChangedFields, ExternalId, FieldValue, ItemStatus, NewRun, Operation, RecordedItem, RunId, RunItem,
-    RunRecorder, Scope, Store, UnitOfWork,
+    AuditLog, ChangedFields, ExternalId, FieldValue, ItemStatus, NewRun, Operation, RecordedItem, RunId,
+    RunItem, Scope, Store, UnitOfWork,
 };
 
 /// Runs are listed newest first by the order of their opening, whatever their clocks and ids say, as many as asked.
@@ -92,11 +93,13 @@ pub async fn history_is_of_the_connection_and_entity<F: StoreFixture>(f: F) {
     let scope = subscribe(&*store).await;
     let mut second = super::setup::subscription(None, "connection");
     second.adapter = "suite-cdc".to_owned();
-    commit(&*store, async |tx| crate::SubscriptionStore::add_subscription(&*store, tx, &second).await.unwrap()).await;
+    commit(&*store, async |tx| store.add_subscription(tx, &second).await.unwrap()).await;
     let by_cdc = super::setup::scope_of(&second);
     let elsewhere = subscribe_as(&*store, None, "other").await;
     let other_entity = Scope { entity: "sample_parent", ..scope.clone() };
-    for (scope, title) in [(&scope, "poll"), (&by_cdc, "cdc"), (&elsewhere, "elsewhere"), (&other_entity, "other")] {
+    for (scope, title) in
+        [(&scope, "poll"), (&by_cdc, "cdc"), (&elsewhere, "elsewhere"), (&other_entity, "other")]
+    {
         let run = open_run(&*store, scope).await;
         record(&*store, scope, run, &[RunItem { title: Some(title.into()), ..item(1, "r1") }]).await;
     }
@@ -144,7 +147,7 @@ pub async fn long_history_is_whole<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
     let run = open_run(&*store, &scope).await;
-    let step = |seq| RunItem { changed_fields: name_change("a", &seq.to_string()), ..item(seq, "r1") };
+    let step = |seq: i64| RunItem { changed_fields: name_change("a", &seq.to_string()), ..item(seq, "r1") };
     record(&*store, &scope, run, &(1..=2_000).map(step).collect::<Vec<_>>()).await;
     let failed = RunItem { status: ItemStatus::Failed, ..item(2_001, "r1") };
     record(&*store, &scope, run, &[failed]).await;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 use super::fixture::StoreFixture;
 use super::setup::{at, commit, ids, open_run, subscribe, subscribe_as};
 use crate::{
-    Cursor, CursorStore, DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetterStore, DeleteEvidence, ExternalId,
-    ParkedPayload, Resolution, RunId, Scope, Store, UnitOfWork, Version,
+    Cursor, CursorStore, DeadLetter, DeadLetterFilter, DeadLetterId, DeadLetterStore, DeleteEvidence,
+    ExternalId, ParkedPayload, Resolution, RunId, Scope, Store, UnitOfWork, Version,
 };
 
 /// Letters come back as they were parked: partial and full records, deletions, unreadable ones.
@@ -19,7 +19,10 @@ pub async fn letters_come_back_whole<F: StoreFixture>(f: F) {
         ParkedPayload::Upsert { fields: Map::new(), sent: Some(vec!["name".to_owned(), "price".to_owned()]) },
         ParkedPayload::Delete { evidence: DeleteEvidence::DeleteLog, merged_into: Some("winner".into()) },
         ParkedPayload::Delete { evidence: DeleteEvidence::Feed, merged_into: None },
-        ParkedPayload::Unreadable { reason: "no decimal".to_owned(), raw: r#"{"Amount":"a lot"}"#.to_owned() },
+        ParkedPayload::Unreadable {
+            reason: "no decimal".to_owned(),
+            raw: r#"{"Amount":"a lot"}"#.to_owned(),
+        },
     ];
     let letters: Vec<_> = payloads
         .into_iter()
@@ -57,7 +60,10 @@ pub async fn letters_go_with_their_savepoint<F: StoreFixture>(f: F) {
     park(&*store, &scope, std::slice::from_ref(&first)).await;
     commit(&*store, async |tx| {
         store.savepoint(tx).await.unwrap();
-        store.park(tx, &scope, &[DeadLetter { attempts: 9, ..letter(run, "r1") }, letter(run, "r2")]).await.unwrap();
+        store
+            .park(tx, &scope, &[DeadLetter { attempts: 9, ..letter(run, "r1") }, letter(run, "r2")])
+            .await
+            .unwrap();
         store.resolve(tx, &scope, &[first.id], Resolution::Applied, at(9)).await.unwrap();
         store.rollback_to_savepoint(tx).await.unwrap();
     })
@@ -96,7 +102,8 @@ pub async fn closed_letter_does_not_block_a_new_one<F: StoreFixture>(f: F) {
         let parked = letter(run, "r1");
         park(&*store, &scope, std::slice::from_ref(&parked)).await;
         assert_eq!(list(&*store, &scope, &DeadLetterFilter::default()).await, std::slice::from_ref(&parked));
-        commit(&*store, async |tx| store.resolve(tx, &scope, &[parked.id], resolution, at(9)).await.unwrap()).await;
+        commit(&*store, async |tx| store.resolve(tx, &scope, &[parked.id], resolution, at(9)).await.unwrap())
+            .await;
         assert_eq!(count(&*store, &scope).await, 0);
     }
 }
@@ -139,17 +146,22 @@ pub async fn due_letters_are_oldest_first<F: StoreFixture>(f: F) {
         next_attempt_at: at(next),
         ..letter(run, id)
     };
-    let letters =
-        [waiting("a", 3, 10), waiting("b", 1, 12), waiting("c", 2, 11), waiting("d", 0, 13), waiting("e", 4, 10)];
+    let letters = [
+        waiting("a", 3, 10),
+        waiting("b", 1, 12),
+        waiting("c", 2, 11),
+        waiting("d", 0, 13),
+        waiting("e", 4, 10),
+    ];
     park(&*store, &scope, &letters).await;
     let mut tx = store.begin().await.unwrap();
-    let due = async |tx: &mut _, seconds: i64, limit: u32| {
-        let due = store.due(tx, &scope, at(seconds), limit).await.unwrap();
-        due.into_iter().map(|letter| letter.external_id.to_string()).collect::<Vec<_>>()
-    };
-    assert_eq!(due(&mut tx, 12, 10).await, ["b", "c", "a", "e"]);
-    assert_eq!(due(&mut tx, 12, 2).await, ["b", "c"]);
-    assert_eq!(due(&mut tx, 9, 10).await, Vec::<String>::new());
+    for (seconds, limit, expected) in
+        [(12, 10, &["b", "c", "a", "e"][..]), (12, 2, &["b", "c"]), (9, 10, &[])]
+    {
+        let due = store.due(&mut tx, &scope, at(seconds), limit).await.unwrap();
+        let due: Vec<_> = due.iter().map(|letter| letter.external_id.as_str()).collect();
+        assert_eq!(due, expected);
+    }
 }
 
 /// Closed letters are neither due nor listed nor counted; others stay.
@@ -224,7 +236,11 @@ pub async fn odd_text_is_kept_in_payloads<F: StoreFixture>(f: F) {
     let store = f.store();
     let (scope, run) = start(&*store).await;
     let odd = [
-        DeadLetter { payload: upsert("a\0b \\u0000 \u{FFFE}"), error: "a\0b".to_owned(), ..letter(run, "r1") },
+        DeadLetter {
+            payload: upsert("a\0b \\u0000 \u{FFFE}"),
+            error: "a\0b".to_owned(),
+            ..letter(run, "r1")
+        },
         DeadLetter {
             payload: ParkedPayload::Unreadable { reason: "\0".to_owned(), raw: "\0{".repeat(100_000) },
             parked_at: at(1),

@@ -1,10 +1,10 @@
-//! One test per case. The lists are checked against the files, so that no case is left out.
+//! One test per case. A test keeps the lists complete.
 
 /// The suites of every store port and the outbox, for one [`StoreFixture`](crate::contract::StoreFixture).
 #[macro_export]
 macro_rules! store_contract {
     ($fixture:ty) => {
-        $crate::__contract_suite!($fixture, Single, unit_of_work: [
+        $crate::__contract_suite!($fixture, unit_of_work, Single, unit_of_work: [
             committed_writes_are_seen,
             rolled_back_writes_are_gone,
             dropped_transaction_is_rolled_back,
@@ -15,28 +15,195 @@ macro_rules! store_contract {
             many_savepoints_in_a_row,
             usable_after_a_failed_call,
         ]);
+        $crate::__contract_suite!($fixture, subscriptions, Single, subscriptions: [
+            added_subscription_comes_back,
+            unknown_subscription_is_nothing,
+            same_key_is_one_subscription,
+            each_part_of_the_key_counts,
+            simultaneous_adds_agree,
+            listed_oldest_first,
+            pausing_is_kept,
+            pausing_an_unknown_one_is_an_error,
+        ]);
+        $crate::__contract_suite!($fixture, cursors, Single, cursors: [
+            none_before_the_first,
+            position_comes_back,
+            putting_twice_changes_nothing,
+            rolled_back_position_is_gone,
+            position_goes_with_its_savepoint,
+            nothing_else_touches_the_position,
+            positions_are_apart,
+            unknown_subscription_is_an_error,
+        ]);
+        $crate::__contract_suite!($fixture, recorder, Single, recorder: [
+            opened_run_is_running,
+            closed_run_reads_as_closed,
+            items_come_with_their_transaction,
+            items_go_with_their_savepoint,
+            items_come_back_whole,
+            thousands_of_items_at_once,
+            odd_text_in_items_is_no_error,
+            odd_text_in_changed_fields_is_no_error,
+            batch_is_accepted_once,
+            rolled_back_batch_comes_again,
+            batches_are_per_run,
+            ended_run_stays_as_it_ended,
+            stale_run_is_fenced,
+            stale_runs_are_closed,
+        ]);
+        $crate::__contract_suite!($fixture, audit, Single, audit: [
+            runs_are_newest_first,
+            runs_are_of_the_subscription,
+            items_are_paged,
+            history_has_applied_changes_only,
+            history_is_oldest_first_across_runs,
+            history_is_of_the_connection_and_entity,
+            history_folds_to_the_exact_state,
+            long_history_is_whole,
+        ]);
+        $crate::__contract_suite!($fixture, dead_letters, Single, dead_letters: [
+            letters_come_back_whole,
+            letter_and_position_go_together,
+            letters_go_with_their_savepoint,
+            parking_again_replaces,
+            closed_letter_does_not_block_a_new_one,
+            letters_are_per_subscription,
+            open_letters_are_found_by_record,
+            due_letters_are_oldest_first,
+            closed_letters_are_gone,
+            listed_by_each_filter,
+            made_due_by_each_filter,
+            thousands_of_letters_at_once,
+            odd_text_is_kept_in_payloads,
+        ]);
+        $crate::__contract_suite!($fixture, leases, Single, leases: [
+            free_lease_is_granted,
+            held_lease_is_refused,
+            same_holder_is_refused_too,
+            one_of_two_gets_it,
+            rolled_back_lease_is_free,
+            leases_are_per_subscription,
+            expired_lease_is_taken_over,
+            released_lease_is_free,
+            stale_release_does_nothing,
+            renewal_prolongs,
+            late_renewal_without_a_rival_succeeds,
+            stale_renewal_is_fenced,
+            released_lease_is_fenced,
+            open_renewal_keeps_rivals_out,
+        ]);
+        $crate::__contract_suite!($fixture, emitter, Single, emitter: [
+            committed_events_come_out,
+            rolled_back_events_stay_in,
+            events_go_with_their_savepoint,
+            order_of_changes_is_kept,
+            large_batches_keep_their_order,
+        ]);
+        $crate::__contract_suite!($fixture, tenancy, Multi, tenancy: [
+            writing_without_tenant_is_refused,
+            same_key_of_two_tenants_is_two_subscriptions,
+            subscriptions_are_apart,
+            positions_are_apart,
+            audit_is_apart,
+            runs_are_apart,
+            letters_are_apart,
+            tenant_gets_its_own_rows,
+        ]);
     };
 }
 
 /// The suites of table sinks and their listing, for one [`SinkFixture`](crate::contract::SinkFixture).
 #[macro_export]
 macro_rules! sink_contract {
-    ($fixture:ty) => {};
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, sink, Single, sink: [
+            one_answer_per_id_in_order,
+            deleted_row_is_found,
+            deleting_twice_is_no_error,
+            writing_over_a_deleted_row_restores_it,
+            local_ids_are_those_given,
+            another_writers_id_is_kept,
+            update_replaces_every_field,
+            second_write_changes_nothing,
+            thousands_of_rows_at_once,
+            statements_do_not_grow_with_the_batch,
+            connections_are_apart,
+            nul_in_a_field_names_the_record,
+            overlong_text_names_the_record,
+            neighbours_of_a_failed_record_are_written,
+            rolled_back_rows_are_gone,
+        ]);
+        $crate::__contract_suite!($fixture, sink_of_tenants, Multi, sink: [
+            tenants_are_apart,
+            writing_without_tenant_is_refused,
+        ]);
+        $crate::__contract_suite!($fixture, values, Single, values: [
+            filled_record_comes_back,
+            empty_record_comes_back,
+            decimals_are_exact,
+            numbers_and_instants_keep_their_extremes,
+            text_is_kept,
+            structured_values_are_kept,
+            custom_fields_are_kept,
+            custom_decimals_are_exact,
+        ]);
+        $crate::__contract_suite!($fixture, links, Single, links: [
+            present_parent_is_bound,
+            late_parent_is_bound,
+            rolled_back_parent_binds_when_it_comes_again,
+            parent_of_the_same_batch_is_bound,
+            late_parent_in_the_same_table_is_bound,
+            changed_link_follows,
+            outdated_wait_binds_nothing,
+            removed_link_is_removed,
+            parents_of_other_connections_are_not_bound,
+            restored_child_is_bound,
+            thousands_of_late_parents_are_bound,
+            missing_required_parent_names_the_record,
+        ]);
+        $crate::__contract_suite!($fixture, links_of_tenants, Multi, links: [
+            parents_of_other_tenants_are_not_bound,
+        ]);
+        $crate::__contract_suite!($fixture, listing, Single, listing: [
+            live_rows_are_paged,
+            deleted_rows_are_not_listed,
+            other_connections_are_not_listed,
+        ]);
+        $crate::__contract_suite!($fixture, listing_of_tenants, Multi, listing: [
+            other_tenants_are_not_listed,
+        ]);
+    };
 }
 
 /// The suite of change sources, for one [`SourceFixture`](crate::contract::SourceFixture).
 #[macro_export]
 macro_rules! source_contract {
-    ($fixture:ty) => {};
+    ($fixture:ty) => {
+        $crate::__source_suite!(
+            $fixture,
+            [
+                nothing_is_an_empty_stream,
+                everything_comes_first,
+                end_is_the_end,
+                resuming_anywhere_loses_nothing,
+                later_changes_come_next,
+                versions_grow,
+                deletions_come,
+                unreadable_record_is_a_change,
+                disturbances_are_not_seen,
+                stream_ends_though_changes_go_on,
+                dropped_stream_can_be_read_again,
+            ]
+        );
+    };
 }
 
-/// One module of tests.
+/// One module of tests on stores.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_suite {
-    ($fixture:ty, $tenancy:ident, $suite:ident: [$($case:ident),* $(,)?]) => {
-        mod $suite {
-            #[allow(unused_imports, reason = "the fixture may be named by a path")]
+    ($fixture:ty, $name:ident, $tenancy:ident, $suite:ident: [$($case:ident,)*]) => {
+        mod $name {
             use super::*;
 
             $(
@@ -48,4 +215,55 @@ macro_rules! __contract_suite {
             )*
         }
     };
+}
+
+/// The module of tests on a source.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __source_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod source {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_source($crate::contract::source::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_case_is_listed() {
+        let lists = include_str!("macros.rs");
+        let suites = [
+            include_str!("audit.rs"),
+            include_str!("cursors.rs"),
+            include_str!("dead_letters.rs"),
+            include_str!("emitter.rs"),
+            include_str!("leases.rs"),
+            include_str!("links.rs"),
+            include_str!("listing.rs"),
+            include_str!("recorder.rs"),
+            include_str!("sink.rs"),
+            include_str!("source.rs"),
+            include_str!("subscriptions.rs"),
+            include_str!("tenancy.rs"),
+            include_str!("unit_of_work.rs"),
+            include_str!("values.rs"),
+        ];
+        let listed: Vec<&str> = lists.lines().filter_map(|line| line.trim().strip_suffix(',')).collect();
+        let case = |line: &'static str| line.strip_prefix("pub async fn ")?.split('<').next();
+        for name in suites.iter().flat_map(|suite| suite.lines()).filter_map(case) {
+            let times = |name: &str| listed.iter().filter(|listed| **listed == name).count();
+            let defined = |name: &str| {
+                suites.iter().flat_map(|s| s.lines()).filter_map(case).filter(|n| *n == name).count()
+            };
+            assert_eq!(times(name), defined(name), "{name}");
+        }
+    }
 }

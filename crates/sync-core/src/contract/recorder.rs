@@ -1,10 +1,12 @@
 //! Runs and items are recorded, once, and stay.
 
 use super::fixture::StoreFixture;
-use super::setup::{at, commit, ids, item, new_run, open_run, read_items, read_runs, subscribe, subscribe_as};
+use super::setup::{
+    at, commit, ids, item, new_run, open_run, read_items, read_runs, subscribe, subscribe_as,
+};
 use crate::{
-    Action, Counts, Cursor, Direction, ItemStatus, NewRun, RunEnd, RunId, RunRecorder, RunStatus, Scope, Store,
-    StoreError, UnitOfWork,
+    Action, Counts, Cursor, Direction, ItemStatus, NewRun, RunEnd, RunId, RunRecorder, RunStatus, Scope,
+    Store, StoreError, UnitOfWork,
 };
 
 /// A run that was opened reads as running, with everything it was opened with.
@@ -36,7 +38,10 @@ pub async fn closed_run_reads_as_closed<F: StoreFixture>(f: F) {
         let closed = RunEnd { status, error: Some("why\0 'not'".to_owned()), ..end() };
         commit(&*store, async |tx| store.close_run(tx, &scope, run, &closed).await.unwrap()).await;
         let run = &read_runs(&*store, &scope).await[0];
-        assert_eq!((run.status, run.counts, run.cursor_after.as_ref()), (status, counts(), closed.cursor_after.as_ref()));
+        assert_eq!(
+            (run.status, run.counts, run.cursor_after.as_ref()),
+            (status, counts(), closed.cursor_after.as_ref())
+        );
         assert_eq!((run.finished_at, run.duration_ms), (Some(at(2)), Some(2_000)));
         assert_eq!(run.error.as_deref(), Some("why\u{FFFD} 'not'"));
     }
@@ -80,7 +85,8 @@ pub async fn items_come_back_whole<F: StoreFixture>(f: F) {
     let run = open_run(&*store, &scope).await;
     let items = super::setup::items_of_every_kind();
     commit(&*store, async |tx| store.record_items(tx, &scope, run, &items, at(1)).await.unwrap()).await;
-    let read: Vec<_> = read_items(&*store, &scope, run).await.into_iter().map(|recorded| recorded.item).collect();
+    let read: Vec<_> =
+        read_items(&*store, &scope, run).await.into_iter().map(|recorded| recorded.item).collect();
     assert_eq!(read, items);
 }
 
@@ -272,5 +278,6 @@ async fn close<S: Store>(store: &S, scope: &Scope, run: RunId) -> Result<(), Sto
 }
 
 async fn close_stale<S: Store>(store: &S, scope: &Scope) -> Vec<RunId> {
-    commit(store, async |tx| store.close_stale_runs(tx, scope, at(90), "the process died").await.unwrap()).await
+    commit(store, async |tx| store.close_stale_runs(tx, scope, at(90), "the process died").await.unwrap())
+        .await
 }

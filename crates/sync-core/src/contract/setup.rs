@@ -5,8 +5,8 @@ use serde_json::{Map, Value as Json};
 use uuid::Uuid;
 
 use crate::{
-    Action, ChangedFields, Direction, ExternalId, FieldValue, ItemStatus, LocalId, NewRun, Operation, RecordedItem, Run,
-    RunId, RunItem, Scope, Store, Subscription, SubscriptionId, TenantId, UnitOfWork,
+    Action, ChangedFields, Direction, ExternalId, FieldValue, ItemStatus, LocalId, NewRun, Operation,
+    RecordedItem, Run, RunId, RunItem, Scope, Store, Subscription, SubscriptionId, TenantId, UnitOfWork,
 };
 
 /// Runs `work` in a transaction of its own and commits.
@@ -110,7 +110,8 @@ pub(super) fn name_change(from: &str, to: &str) -> ChangedFields {
 /// One item of each kind the engine records.
 pub(super) fn items_of_every_kind() -> Vec<RunItem> {
     let created = RunItem { title: Some("Ünïcode 🦀 'quoted'".into()), ..item(1, "r1") };
-    let updated = RunItem { operation: Operation::Updated, changed_fields: name_change("a", "b"), ..item(2, "r1") };
+    let updated =
+        RunItem { operation: Operation::Updated, changed_fields: name_change("a", "b"), ..item(2, "r1") };
     let mut image = Map::new();
     image.insert("name".to_owned(), Json::from("b"));
     image.insert("price".to_owned(), Json::from("0.1000"));
@@ -128,8 +129,10 @@ pub(super) fn items_of_every_kind() -> Vec<RunItem> {
         local_id: None,
         ..item(5, "r2")
     };
-    let skipped = RunItem { status: ItemStatus::Skipped, reason: Some("echo".into()), seq: 6, ..noop.clone() };
-    let failed = RunItem { status: ItemStatus::Failed, error: Some("name is too long".to_owned()), ..item(7, "r3") };
+    let skipped =
+        RunItem { status: ItemStatus::Skipped, reason: Some("echo".into()), seq: 6, ..noop.clone() };
+    let failed =
+        RunItem { status: ItemStatus::Failed, error: Some("name is too long".to_owned()), ..item(7, "r3") };
     vec![created, updated, deleted, restored, noop, skipped, failed]
 }
 
