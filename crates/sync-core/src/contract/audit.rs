@@ -13,7 +13,7 @@ use super::setup::{
 use crate::history::fold;
 use crate::{
     AuditLog, ChangedFields, ExternalId, FieldValue, ItemStatus, NewRun, Operation, RecordedItem, RunId,
-    RunItem, Scope, Store, UnitOfWork,
+    RunItem, Scope, Store, SubscriptionStore, UnitOfWork,
 };
 
 /// Runs are listed newest first by the order of their opening, whatever their clocks and ids say, as many as asked.
