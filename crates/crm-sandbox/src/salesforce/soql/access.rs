@@ -141,3 +141,55 @@ fn keys(node: &Node) -> Option<Vec<RecordId>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::column::{Reader, Scope};
+    use super::super::compile::compile;
+    use super::super::parse;
+    use super::super::tests::fixture::{TODAY, id, org};
+    use super::*;
+
+    /// The access of a condition on Account.
+    fn access(condition: &str) -> Access {
+        let org = org();
+        let query = parse(&format!("SELECT Id FROM Account WHERE {condition}")).unwrap();
+        let table = org.tables().iter().position(|table| &*table.def.name == "Account").unwrap();
+        let scope = Scope { org: &org, table, alias: None };
+        Access::of(&compile(scope, Reader::new(&org, false), &query.filter.unwrap()).unwrap())
+    }
+
+    #[test]
+    fn the_keyset_condition_becomes_one_range() {
+        let last = id("001", 3);
+        let condition = format!(
+            "SystemModstamp <= 2026-01-05T01:00:00Z AND (SystemModstamp > 2026-01-05T00:00:00Z \
+             OR (SystemModstamp = 2026-01-05T00:00:00Z AND Id > '{last}'))"
+        );
+        assert_eq!(access(&condition), Access::Stamps((TODAY, last), (TODAY + 3_600_000, RecordId::MAX)));
+    }
+
+    #[test]
+    fn bounds_of_a_conjunction_narrow_and_those_of_a_disjunction_widen() {
+        let (low, high) = ((TODAY, RecordId::MIN), (TODAY + 1_999, RecordId::MAX));
+        let (t0, t1, t2) = ("2026-01-05T00:00:00Z", "2026-01-05T00:00:01Z", "2026-01-05T00:00:02Z");
+        let both = format!("SystemModstamp >= {t0} AND SystemModstamp < {t2} AND SystemModstamp <= TOMORROW");
+        assert_eq!(access(&both), Access::Stamps(low, high));
+        let either = format!("SystemModstamp = {t1} OR SystemModstamp = {t0}");
+        assert_eq!(access(&either), Access::Stamps(low, (TODAY + 1_000, RecordId::MAX)));
+        assert_eq!(access(&format!("SystemModstamp = {t1} OR Name = 'x'")), Access::ALL);
+        assert_eq!(access(&format!("NOT SystemModstamp = {t1}")), Access::ALL);
+    }
+
+    #[test]
+    fn ids_go_by_key_or_by_range() {
+        let (one, two) = (id("001", 1), id("001", 2));
+        assert_eq!(
+            access(&format!("Name != 'x' AND Id IN ('{two}', '{one}', '{two}')")),
+            Access::Ids(vec![one, two])
+        );
+        assert_eq!(access(&format!("Id > '{one}' AND Id <= '{two}'")), Access::Rows(one, two));
+        assert_eq!(access(&format!("Id NOT IN ('{one}')")), Access::ALL);
+        assert_eq!(access("Id IN (null)"), Access::ALL);
+    }
+}

@@ -10,17 +10,17 @@ use crate::salesforce::schema::{standard_objects, system_fields};
 use crate::salesforce::soql::{SoqlError, execute, parse, render_page};
 
 /// 2026-01-05T00:00:00Z.
-pub(super) const TODAY: i64 = 1_767_571_200_000;
+pub(in super::super) const TODAY: i64 = 1_767_571_200_000;
 pub(super) const HOUR: i64 = 3_600_000;
 
 type Fields = [(&'static str, Value)];
 
-pub(super) fn id(prefix: &str, n: u64) -> RecordId {
+pub(in super::super) fn id(prefix: &str, n: u64) -> RecordId {
     RecordId::new(prefix, n)
 }
 
 /// Accounts 1–6, contacts and opportunities under some of them, and visits to both.
-pub(super) fn org() -> Org {
+pub(in super::super) fn org() -> Org {
     let mut objects = standard_objects();
     objects.push(visit());
     let mut org = Org::new(SimClock::default(), objects);

@@ -3,7 +3,7 @@
 mod aggregates;
 mod errors;
 mod filters;
-mod fixture;
+pub(super) mod fixture;
 mod indexed;
 mod order;
 mod parsing;
