@@ -179,9 +179,12 @@ impl Flight {
         stored: &StoredToken,
         now: DateTime<Utc>,
     ) -> Result<AccessToken, AuthError> {
-        let refresh_token = stored.refresh_token.as_ref();
-        let request = TokenRequest { refresh_token, rejected: self.rejected.as_ref(), now };
-        let grant = shared.strategy.obtain(request).await?;
+        let request = TokenRequest {
+            refresh_token: stored.refresh_token.clone(),
+            rejected: self.rejected.clone(),
+            now,
+        };
+        let grant = shared.strategy.obtain(&request).await?;
         let rotated = grant.refresh_token.is_some();
         let kept = StoredToken {
             refresh_token: grant.refresh_token.or_else(|| stored.refresh_token.clone()),
@@ -214,6 +217,9 @@ impl Flight {
     ) -> Result<AccessToken, AuthError> {
         let newest = shared.load().await?.unwrap_or_default();
         if !same_grant(&newest, &stored) {
+            if let Some(grant) = newest.dead {
+                return Err(AuthError::NeedsReauthorisation { grant });
+            }
             if let Some(token) = self.adoptable(shared, &newest, now) {
                 return Ok(token);
             }

@@ -2,6 +2,8 @@
 
 mod authenticator;
 mod classify;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod endpoint;
 mod error;
 mod flight;
@@ -21,3 +23,5 @@ pub use strategy::{
     TokenRequest,
 };
 pub use token::AccessToken;
+#[cfg(feature = "mocks")]
+pub use {store::MockTokenStore, strategy::MockAuthStrategy};

@@ -34,7 +34,8 @@ impl StoredToken {
 /// - **INV-AUTH-1** `save` has returned only when a crash can't lose what was saved: the authenticator hands
 ///   out a token only afterwards, because a rotated refresh token exists nowhere else.
 /// - `load` sees every `save` that returned before it, from any process.
-/// - Adapters outside memory encrypt what they keep.
+/// - Adapters outside memory encrypt what they keep, and run the suite in `contract` (feature `contract-tests`).
+#[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait TokenStore: Send + Sync {
     /// What was saved last; `None` for a connection never saved.

@@ -7,7 +7,10 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use support::*;
-use sync_auth::{AccessToken, AuthError, Unauthorised, with_auth_retry};
+use sync_auth::{
+    AccessToken, AuthError, Authenticator, MockAuthStrategy, MockTokenStore, TokenStoreError, Unauthorised,
+    with_auth_retry,
+};
 
 #[tokio::test]
 async fn token_is_renewed_before_it_ends() {
@@ -181,4 +184,14 @@ async fn call_is_not_made_without_a_token() {
     world.provider.fail_next(dead());
     let outcome: Result<(), CallError> = with_auth_retry(&world.auth, async |_| panic!("called")).await;
     assert!(matches!(outcome, Err(CallError::Auth(AuthError::NeedsReauthorisation { .. }))));
+}
+
+#[tokio::test]
+async fn store_that_can_not_be_read_stops_before_the_exchange() {
+    let mut store = MockTokenStore::new();
+    store.expect_load().returning(|_| Err(TokenStoreError::new("no connection")));
+    let mut strategy = MockAuthStrategy::new();
+    strategy.expect_obtain().never();
+    let error = Authenticator::new(connection(), strategy, store).current().await.unwrap_err();
+    assert!(matches!(error, AuthError::Store { during: "load", .. }) && error.is_temporary(), "{error:?}");
 }

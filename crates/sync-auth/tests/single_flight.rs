@@ -161,6 +161,19 @@ async fn lost_race_without_a_usable_token_ends_in_one_more_exchange() {
 }
 
 #[tokio::test]
+async fn race_lost_to_a_process_whose_grant_died_too_ends_without_another_exchange() {
+    let world = World::connected(None).await;
+    let stale = world.auth.current().await.unwrap();
+    let AuthError::NeedsReauthorisation { grant } = dead() else { unreachable!() };
+    world
+        .provider
+        .overtaken(2, StoredToken { refresh_token: Some("r2".into()), access: None, dead: Some(grant) });
+    world.auth.refresh_if(&stale).await.unwrap_err();
+    assert!(world.auth.dead_grant().is_some());
+    assert_eq!(world.provider.exchanges(), 2);
+}
+
+#[tokio::test]
 async fn refused_token_is_not_handed_out_again_after_a_failed_refresh() {
     let world = World::connected(None).await;
     let stale = world.auth.current().await.unwrap();

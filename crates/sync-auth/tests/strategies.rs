@@ -37,9 +37,8 @@ async fn answering(status: u16, body: Value) -> MockServer {
 }
 
 async fn obtain(strategy: &dyn AuthStrategy) -> Result<Grant, AuthError> {
-    let refresh_token = "s3cr3t-refresh".into();
-    let now = ManualClock::default().now();
-    strategy.obtain(TokenRequest { refresh_token: Some(&refresh_token), rejected: None, now }).await
+    let refresh_token = Some("s3cr3t-refresh".into());
+    strategy.obtain(&TokenRequest { refresh_token, rejected: None, now: ManualClock::default().now() }).await
 }
 
 #[tokio::test]
@@ -70,7 +69,7 @@ async fn missing_refresh_token_asks_for_authorisation_without_a_call() {
     let server = answering(200, json!({"access_token": "a"})).await;
     let strategy = RefreshToken::new(endpoint(&server), client());
     let request = TokenRequest { refresh_token: None, rejected: None, now: Utc::now() };
-    let error = strategy.obtain(request).await.unwrap_err();
+    let error = strategy.obtain(&request).await.unwrap_err();
     assert!(matches!(error, AuthError::NeedsReauthorisation { grant } if grant.code == "no_refresh_token"));
     assert!(server.received_requests().await.unwrap().is_empty());
 }
@@ -136,7 +135,7 @@ async fn assertion_is_signed_with_the_key_and_ends_within_three_minutes() {
     let (pem, public) = rsa_key();
     let strategy = JwtBearer::new(endpoint(&server), jwt_config(&pem)).unwrap();
     let now = Utc::now();
-    strategy.obtain(TokenRequest { refresh_token: None, rejected: None, now }).await.unwrap();
+    strategy.obtain(&TokenRequest { refresh_token: None, rejected: None, now }).await.unwrap();
 
     let body = server.received_requests().await.unwrap().remove(0).body;
     let body = String::from_utf8(body).unwrap();
@@ -304,7 +303,7 @@ async fn no_secret_reaches_logs_errors_or_debug() {
     let error = auth.refresh_if(&token).await.unwrap_err();
     shown += &format!("{token:?} {auth:?} {store:?} {error:?} {error} {:?}", auth.dead_grant());
     let request =
-        TokenRequest { refresh_token: Some(&token.secret), rejected: Some(&token), now: Utc::now() };
+        TokenRequest { refresh_token: Some(token.secret.clone()), rejected: Some(token), now: Utc::now() };
     shown += &format!("{request:?}");
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

@@ -41,7 +41,7 @@ impl AuthStrategy for Tokens {
         "counted"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
         let number = self.made.fetch_add(1, Ordering::SeqCst) + 1;
         let access = AccessToken {
             secret: format!("s3cr3t-{number}").into(),

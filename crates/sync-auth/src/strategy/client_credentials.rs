@@ -27,7 +27,7 @@ impl AuthStrategy for ClientCredentials {
         "client_credentials"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
         self.endpoint.exchange(&[("grant_type", "client_credentials")], Some(&self.client), request.now).await
     }
 }

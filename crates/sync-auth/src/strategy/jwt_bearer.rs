@@ -75,7 +75,7 @@ impl AuthStrategy for JwtBearer {
         "jwt_bearer"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
         let lifetime = i64::try_from(self.lifetime.as_secs()).unwrap_or_default();
         let exp = request.now.timestamp() + lifetime;
         let claims = Claims { iss: &self.issuer, sub: &self.subject, aud: &self.audience, exp };

@@ -19,6 +19,7 @@ pub use static_token::StaticToken;
 
 /// One way to get an access token. Stateless: what has to last is handed in and out, and an
 /// [`Authenticator`](crate::Authenticator) keeps it and sees to it that nobody asks twice at a time.
+#[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait AuthStrategy: Send + Sync {
     /// A short name for logs, e.g. `refresh_token`.
@@ -29,16 +30,16 @@ pub trait AuthStrategy: Send + Sync {
     /// # Errors
     /// [`AuthError::NeedsReauthorisation`] only when trying again with the same grant is pointless; the
     /// authenticator will remember it.
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError>;
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError>;
 }
 
 /// What a strategy may need to know. `Debug` never shows a secret.
-#[derive(Debug, Clone, Copy)]
-pub struct TokenRequest<'a> {
+#[derive(Debug, Clone)]
+pub struct TokenRequest {
     /// The newest refresh token, if one is kept.
-    pub refresh_token: Option<&'a SecretString>,
+    pub refresh_token: Option<SecretString>,
     /// The token that a call was just refused with, if that is why a new one is wanted.
-    pub rejected: Option<&'a AccessToken>,
+    pub rejected: Option<AccessToken>,
     /// The present instant.
     pub now: DateTime<Utc>,
 }

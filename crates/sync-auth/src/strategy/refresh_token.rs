@@ -29,8 +29,8 @@ impl AuthStrategy for RefreshToken {
         "refresh_token"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
-        let Some(refresh_token) = request.refresh_token else {
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
+        let Some(refresh_token) = &request.refresh_token else {
             let grant = DeadGrant::new("no_refresh_token", request.now);
             return Err(AuthError::NeedsReauthorisation { grant });
         };

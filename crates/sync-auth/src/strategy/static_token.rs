@@ -29,14 +29,14 @@ impl AuthStrategy for StaticToken {
         "static_token"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
         let access = AccessToken {
             secret: self.secret.clone(),
             instance_url: self.instance_url.clone(),
             issued_at: request.now,
             expires_at: None,
         };
-        if request.rejected.is_some_and(|rejected| rejected.same_as(&access)) {
+        if request.rejected.as_ref().is_some_and(|rejected| rejected.same_as(&access)) {
             let grant = DeadGrant::new("token_rejected", request.now);
             return Err(AuthError::NeedsReauthorisation { grant });
         }

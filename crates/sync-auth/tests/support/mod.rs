@@ -95,8 +95,8 @@ impl AuthStrategy for Rotating {
         "rotating"
     }
 
-    async fn obtain(&self, request: TokenRequest<'_>) -> Result<Grant, AuthError> {
-        let presented = request.refresh_token.unwrap().expose_secret().to_owned();
+    async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
+        let presented = request.refresh_token.as_ref().unwrap().expose_secret().to_owned();
         self.0.exchanges.fetch_add(1, Ordering::SeqCst);
         self.0.gate.acquire().await.unwrap().forget();
         if let Some(error) = self.0.failures.lock().unwrap().pop_front() {
