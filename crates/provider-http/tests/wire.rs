@@ -113,6 +113,22 @@ async fn refused_token_is_renewed_once() {
 }
 
 #[tokio::test]
+async fn calls_refused_together_share_one_renewal() {
+    let server = MockServer::start().await;
+    Mock::given(header("authorization", "Bearer s3cr3t-1")).respond_with(status(401)).mount(&server).await;
+    Mock::given(header("authorization", "Bearer s3cr3t-2")).respond_with(status(200)).mount(&server).await;
+    let tokens = tokens(&server.uri());
+    let client = builder(&tokens).build().unwrap();
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let client = client.clone();
+        calls.spawn(async move { client.send(rows()).await.is_ok() });
+    }
+    assert!(calls.join_all().await.into_iter().all(|ok| ok));
+    assert_eq!(tokens.made(), 2);
+}
+
+#[tokio::test]
 async fn refusal_that_a_fresh_token_does_not_cure_ends_the_call() {
     let server = answering(vec![status(401)]).await;
     let tokens = tokens(&server.uri());
@@ -305,4 +321,22 @@ async fn time_of_the_provider_is_learnt() {
     assert_eq!(client.server_clock().offset(), None);
     client.send(rows()).await.unwrap();
     assert_eq!(client.server_clock().server_now().date_naive().to_string(), "2015-01-02");
+}
+
+#[tokio::test]
+async fn proxy_is_used_when_it_is_configured() {
+    let proxy = answering(vec![status(200)]).await;
+    let client = builder(&tokens("http://acme.example.test"))
+        .plain_http(true)
+        .proxy(proxy.uri().parse().unwrap())
+        .build()
+        .unwrap();
+    assert!(client.send(rows()).await.is_ok());
+    assert_eq!(requests(&proxy).await, 1);
+}
+
+#[tokio::test]
+async fn settings_that_can_not_work_are_refused_at_once() {
+    let error = builder(&tokens("https://acme.example.test")).user_agent("two\nlines").build().unwrap_err();
+    assert!(error.to_string().contains("user agent"), "{error}");
 }

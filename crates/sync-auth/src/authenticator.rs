@@ -17,7 +17,8 @@ use crate::token::AccessToken;
 
 const DEFAULT_REFRESH_AHEAD: Duration = Duration::from_secs(300);
 
-/// The tokens of one connection. Clones share everything; keep one per connection and process.
+/// The tokens of one connection. Clones share everything; keep one per connection and process. Exchanges run as
+/// tasks of their own, so it works only inside a tokio runtime.
 #[derive(Clone)]
 pub struct Authenticator {
     shared: Arc<Shared>,
