@@ -1,1 +1,1 @@
-//! End-to-end tests across the crates
+//! What the end-to-end tests share.

@@ -1,0 +1,2 @@
+//! Benchmarks the engine against the floor.
+fn main() {}
