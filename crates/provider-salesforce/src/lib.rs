@@ -1,1 +1,28 @@
-//! Salesforce: change sources, metadata and record access
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod config;
+mod cursor;
+pub mod describe;
+mod error;
+mod fetch;
+mod filter;
+mod id;
+mod listing;
+mod map;
+mod plan;
+mod poll;
+mod reader;
+mod record;
+pub mod soql;
+mod span;
+mod wire;
+
+pub use client::{SalesforceClient, SalesforceClientBuilder};
+pub use config::{CustomFieldSelection, SalesforceConfig};
+pub use fetch::SalesforceFetcher;
+pub use id::SalesforceId;
+pub use listing::SalesforceListing;
+pub use map::FromSalesforce;
+pub use poll::SalesforcePollSource;
+pub use record::{RecordError, SalesforceRecord};

@@ -1,0 +1,160 @@
+//! Polling an object's changes.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use futures::stream::{self, BoxStream, Stream, StreamExt};
+use sync_core::{Change, ChangeSource, ChangeStream, Cursor, Provenance, SourceError, Subscription};
+use sync_detection::Filter;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::Instrument;
+
+use crate::FromSalesforce;
+use crate::client::SalesforceClient;
+use crate::cursor::Position;
+use crate::map::unidentified;
+use crate::plan::Plan;
+use crate::reader::{Read, Reader};
+use crate::span::Span;
+use crate::wire::Page;
+
+/// The changes of one object, by its records' `SystemModstamp` and id.
+///
+/// What a run reads, in this order (all in the order of stamp and id):
+///
+/// 1. The [`overlap`](crate::SalesforceConfig::overlap) behind the stored cursor, once more: stamps are set
+///    before the commit, so records can appear behind a position already passed. Such changes are marked as
+///    [`reread`](Change::reread) and carry no cursor.
+/// 2. Everything after the cursor, up to Salesforce's own time at the start less the
+///    [`settle_lag`](crate::SalesforceConfig::settle_lag).
+///
+/// One page is fetched ahead of the consumer, on a task that ends with the stream.
+pub struct SalesforcePollSource<T> {
+    client: SalesforceClient,
+    filters: Arc<[Filter]>,
+    entity: PhantomData<fn() -> T>,
+}
+
+impl<T: FromSalesforce> SalesforcePollSource<T> {
+    /// All records of the object.
+    #[must_use]
+    pub fn new(client: SalesforceClient) -> Self {
+        Self { client, filters: Arc::default(), entity: PhantomData }
+    }
+
+    /// Only records for which all filters hold. A record that ceases to pass them is not reported as deleted;
+    /// a comparison of ids finds it.
+    #[must_use]
+    pub fn filters(mut self, filters: impl IntoIterator<Item = Filter>) -> Self {
+        self.filters = filters.into_iter().collect();
+        self
+    }
+}
+
+impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
+    fn label(&self) -> String {
+        format!("salesforce-poll-{}", T::ENTITY)
+    }
+
+    fn list_changes<'a>(&self, _: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T> {
+        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
+            Ok(stored) => {
+                let reader =
+                    Reader { client: self.client.clone(), filters: Arc::clone(&self.filters), stored };
+                changes(reader)
+            }
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+}
+
+/// The stream of a run. The reader's task starts when the stream is first polled and ends with it.
+fn changes<T: FromSalesforce>(reader: Reader) -> BoxStream<'static, Result<Change<T>, SourceError>> {
+    let stored = reader.stored;
+    let start = async move {
+        // One page waits here while another is consumed and a third is under way.
+        let (out, pages) = mpsc::channel(1);
+        let task = Task(tokio::spawn(reader.run::<T>(out).in_current_span()));
+        received(pages, task, stored)
+    };
+    stream::once(start).flatten().boxed()
+}
+
+fn received<T: FromSalesforce>(
+    pages: mpsc::Receiver<Read>,
+    task: Task,
+    stored: Option<Position>,
+) -> impl Stream<Item = Result<Change<T>, SourceError>> + Send {
+    let state = Some((pages, task, Order { last: stored.map(|position| position.stamp) }));
+    stream::unfold(state, |state| async {
+        let (mut pages, task, mut order) = state?;
+        match pages.recv().await {
+            Some(Read::Page { page, plan, span }) => {
+                let changes = order.changes(&page, &plan, &span);
+                Some((changes, Some((pages, task, order))))
+            }
+            Some(Read::End) => None,
+            Some(Read::Failed(error)) => Some((vec![Err(error)], None)),
+            None => {
+                let source = "the task that reads pages was stopped".into();
+                Some((vec![Err(SourceError::Transient { call: "query records", source })], None))
+            }
+        }
+    })
+    .flat_map(stream::iter)
+}
+
+/// Sees to it that cursors don't fall.
+struct Order {
+    last: Option<DateTime<Utc>>,
+}
+
+impl Order {
+    fn changes<T: FromSalesforce>(
+        &mut self,
+        page: &Page,
+        plan: &Plan,
+        span: &Span,
+    ) -> Vec<Result<Change<T>, SourceError>> {
+        page.records().map(|json| Ok(self.change(json, plan, span))).collect()
+    }
+
+    fn change<T: FromSalesforce>(&mut self, json: &str, plan: &Plan, span: &Span) -> Change<T> {
+        let mapped = plan.map::<T>(json);
+        let cursor = match (mapped.id, mapped.stamp) {
+            (Some(id), Some(stamp)) if !span.reread && self.may_follow(stamp, span) => {
+                self.last = Some(stamp);
+                Some(Position { stamp, id }.to_cursor())
+            }
+            _ => None,
+        };
+        Change {
+            external_id: mapped.id.map_or_else(|| unidentified(json), Into::into),
+            version: mapped.version(),
+            payload: mapped.payload,
+            cursor,
+            source: Provenance::Poll,
+            dedup_key: None,
+            changed_fields: None,
+            reread: span.reread,
+        }
+    }
+
+    /// Whether the position may advance to this stamp. A record that was edited while the query was paged
+    /// carries a stamp beyond the upper bound: advancing there would skip everything in between, so it is
+    /// reported without a position and comes again with the next run.
+    fn may_follow(&self, stamp: DateTime<Utc>, span: &Span) -> bool {
+        stamp <= span.last_stamp() && self.last.is_none_or(|last| stamp >= last)
+    }
+}
+
+/// A task that does not outlive its owner.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
