@@ -1,1 +1,21 @@
-//! Every store port in memory, the reference adapter
+#![doc = include_str!("../README.md")]
+
+mod dead_letters;
+mod error;
+mod events;
+mod leases;
+mod recorder;
+mod remote;
+mod scripted;
+mod sink;
+mod state;
+mod store;
+mod subscriptions;
+mod text;
+mod tx;
+
+pub use remote::MemoryRemote;
+pub use scripted::ScriptedSource;
+pub use sink::MemorySink;
+pub use store::{MemoryRunRecorder, MemoryStore};
+pub use tx::MemoryTx;

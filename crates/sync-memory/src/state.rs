@@ -1,0 +1,126 @@
+//! What the store holds.
+
+use std::any::Any;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sync_core::{
+    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, LocalId, RecordedItem, Run, RunId, Scope,
+    Subscription, SubscriptionId, TenantId, Version,
+};
+
+/// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
+#[derive(Default)]
+pub(crate) struct State {
+    /// In the order of their adding.
+    pub(crate) subscriptions: Vec<Subscription>,
+    /// In the order of their opening.
+    pub(crate) runs: Vec<RunRow>,
+    /// Where a run is among `runs`.
+    pub(crate) run_positions: HashMap<RunId, usize>,
+    /// Which items make up a record's history: position of the run and number of the item.
+    pub(crate) history: HashMap<HistoryKey, Vec<(usize, i64)>>,
+    /// Open letters.
+    pub(crate) letters: BTreeMap<(SubscriptionId, ExternalId), LetterRow>,
+    /// How many letters were ever parked: their order where they were parked at the same instant.
+    pub(crate) letters_parked: u64,
+    pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
+    pub(crate) outbox: Vec<ChangeEvent>,
+    pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
+}
+
+pub(crate) struct RunRow {
+    pub(crate) run: Run,
+    /// The last batch that was committed.
+    pub(crate) batches: i64,
+    pub(crate) items: BTreeMap<i64, RecordedItem>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct HistoryKey {
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) connection: ConnectionId,
+    pub(crate) entity: String,
+    pub(crate) external_id: ExternalId,
+}
+
+#[derive(Clone)]
+pub(crate) struct LetterRow {
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) number: u64,
+    pub(crate) letter: DeadLetter,
+}
+
+#[derive(Clone)]
+pub(crate) struct LeaseRow {
+    pub(crate) holder: HolderId,
+    pub(crate) token: i64,
+    /// `None` when it was given up.
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowKey {
+    pub(crate) tenant: Option<TenantId>,
+    pub(crate) connection: ConnectionId,
+    pub(crate) external_id: ExternalId,
+}
+
+#[derive(Clone)]
+pub(crate) struct Row {
+    pub(crate) local_id: LocalId,
+    /// The record, of its sink's type.
+    pub(crate) record: Arc<dyn Any + Send + Sync>,
+    pub(crate) deleted: bool,
+    pub(crate) version: Option<Version>,
+}
+
+impl RowKey {
+    pub(crate) fn new(scope: &Scope, external_id: &ExternalId) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            external_id: external_id.clone(),
+        }
+    }
+}
+
+impl HistoryKey {
+    pub(crate) fn new(scope: &Scope, external_id: &ExternalId) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            entity: scope.entity.to_owned(),
+            external_id: external_id.clone(),
+        }
+    }
+}
+
+impl State {
+    /// A run of the scope's tenant.
+    pub(crate) fn run(&self, scope: &Scope, id: RunId) -> Option<(usize, &RunRow)> {
+        let position = *self.run_positions.get(&id)?;
+        let row = &self.runs[position];
+        (row.run.tenant == scope.tenant).then_some((position, row))
+    }
+
+    /// Where a subscription of this tenant is.
+    pub(crate) fn subscription(&self, tenant: Option<&TenantId>, id: SubscriptionId) -> Option<usize> {
+        self.subscriptions.iter().position(|s| s.id == id && s.tenant.as_ref() == tenant)
+    }
+
+    /// The scope's open letters, oldest first.
+    pub(crate) fn letters(&self, scope: &Scope) -> Vec<&LetterRow> {
+        let first = (scope.subscription, ExternalId::from(""));
+        let mut rows: Vec<_> = self
+            .letters
+            .range(first..)
+            .take_while(|((subscription, _), _)| *subscription == scope.subscription)
+            .map(|(_, row)| row)
+            .filter(|row| row.tenant == scope.tenant)
+            .collect();
+        rows.sort_by_key(|row| (row.letter.parked_at, row.number));
+        rows
+    }
+}
