@@ -127,7 +127,7 @@ impl<T: Clone + Send + Sync + 'static> ChangeSource<T> for MemoryRemote<T> {
         "memory".to_owned()
     }
 
-    fn list_changes<'a>(&self, _subscription: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T> {
+    fn list_changes(&self, _subscription: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
         let after = match cursor.map(Position::read).transpose() {
             Ok(after) => after,
             Err(error) => return stream::iter([Err(error)]).boxed(),

@@ -39,7 +39,7 @@ impl<T: Clone + Send + Sync + 'static> ChangeSource<T> for ScriptedSource<T> {
         "scripted".to_owned()
     }
 
-    fn list_changes<'a>(&self, _subscription: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T> {
+    fn list_changes(&self, _subscription: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
         let start = match cursor {
             None => 0,
             Some(cursor) => {
