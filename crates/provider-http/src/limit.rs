@@ -195,6 +195,7 @@ mod tests {
         let limiter = RateLimiter::unlimited();
         assert_eq!(limiter.acquire(MINUTE).await, Ok(()));
         limiter.hold(Duration::from_secs(90));
+        limiter.hold(Duration::from_secs(5));
         tokio::time::advance(Duration::from_secs(10)).await;
         assert_eq!(limiter.acquire(MINUTE).await, Err(Duration::from_secs(80)));
         assert_eq!(limiter.acquire(Duration::from_secs(80)).await, Ok(()));
