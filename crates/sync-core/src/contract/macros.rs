@@ -40,6 +40,7 @@ macro_rules! store_contract {
             closed_run_reads_as_closed,
             items_come_with_their_transaction,
             items_go_with_their_savepoint,
+            taken_number_fails_its_call_only,
             items_come_back_whole,
             thousands_of_items_at_once,
             odd_text_in_items_is_no_error,

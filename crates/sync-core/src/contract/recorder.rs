@@ -78,6 +78,24 @@ pub async fn items_go_with_their_savepoint<F: StoreFixture>(f: F) {
     assert_eq!(read.iter().map(|recorded| recorded.item.external_id.as_str()).collect::<Vec<_>>(), ["kept"]);
 }
 
+/// INV-REC-1, INV-UOW-2: a number is recorded once in a run; the statement that fails for it takes nothing else along.
+pub async fn taken_number_fails_its_call_only<F: StoreFixture>(f: F) {
+    let store = f.store();
+    let scope = subscribe(&*store).await;
+    let run = open_run(&*store, &scope).await;
+    commit(&*store, async |tx| {
+        store.record_items(tx, &scope, run, &[item(1, "first")], at(1)).await.unwrap();
+        store.savepoint(tx).await.unwrap();
+        store.record_items(tx, &scope, run, &[item(2, "new"), item(1, "again")], at(1)).await.unwrap_err();
+        store.rollback_to_savepoint(tx).await.unwrap();
+        store.record_items(tx, &scope, run, &[item(2, "second")], at(1)).await.unwrap();
+    })
+    .await;
+    let read = read_items(&*store, &scope, run).await;
+    let ids: Vec<_> = read.iter().map(|recorded| recorded.item.external_id.as_str()).collect();
+    assert_eq!(ids, ["first", "second"]);
+}
+
 /// INV-REC-1: every part of an item comes back, of each status and operation.
 pub async fn items_come_back_whole<F: StoreFixture>(f: F) {
     let store = f.store();
