@@ -113,7 +113,7 @@ fn check_client(
 fn granted(state: &State, login: &Login) -> Answer {
     let now = state.clock.now_ms();
     let token = state.sessions().open(login.user, DEFAULT_SCOPE, login.parent.clone(), now);
-    let id = identity_url(state, login.user);
+    let id = identity_url(state, state.org().org_id, login.user);
     let key = hmac::Key::new(hmac::HMAC_SHA256, state.credentials.client_secret.as_bytes());
     let signature = hmac::sign(&key, format!("{id}{now}").as_bytes());
     let mut body = json!({
@@ -160,7 +160,7 @@ pub(super) fn introspect(state: &State, call: &Call) -> Answer {
                 "scope": session.scope,
                 "client_id": state.credentials.client_id,
                 "username": username(&org, session.user),
-                "sub": identity_url(state, session.user),
+                "sub": identity_url(state, org.org_id, session.user),
                 "token_type": "access_token",
                 "exp": (session.last_used + timeout) / 1000,
                 "iat": session.issued_at / 1000,
@@ -179,7 +179,7 @@ pub(super) fn user_info(state: &State, caller: &Caller) -> Answer {
     Answer::json(
         200,
         &json!({
-            "sub": identity_url(state, caller.user),
+            "sub": identity_url(state, org.org_id, caller.user),
             "user_id": caller.user,
             "organization_id": org.org_id,
             "preferred_username": text("Username"),
@@ -203,7 +203,7 @@ pub(super) fn identity(state: &State, ids: (&str, &str)) -> Result<Answer, ApiEr
     Ok(Answer::json(
         200,
         &json!({
-            "id": identity_url(state, user),
+            "id": identity_url(state, org.org_id, user),
             "user_id": user,
             "organization_id": org.org_id,
             "username": username,
@@ -223,8 +223,9 @@ pub(super) fn timeout_ms(state: &State) -> i64 {
     i64::try_from(state.settings().session_timeout.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn identity_url(state: &State, user: RecordId) -> String {
-    format!("{}/id/{}/{user}", state.base_url(), state.org().org_id)
+/// Takes the org's id rather than the org: a caller may hold the lock already.
+fn identity_url(state: &State, org: RecordId, user: RecordId) -> String {
+    format!("{}/id/{org}/{user}", state.base_url())
 }
 
 fn urls(state: &State) -> Json {

@@ -1,0 +1,15 @@
+//! The simulated Salesforce org as an HTTP client meets it: every endpoint, header and fault.
+
+mod collections;
+mod control;
+mod describe;
+mod evolve;
+mod faults;
+mod headers;
+mod oauth;
+mod pipeline;
+mod query;
+mod replication;
+mod rows;
+mod speed;
+mod support;
