@@ -178,7 +178,11 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     ) -> Result<(), RunFailure> {
         let Some(fetcher) = &self.fetcher else { return Ok(()) };
         let fetched = fetcher.fetch_many(&request.subscription, ids).await?;
-        parked::replace(batch, ids, fetched);
+        if parked::replace(batch, ids, fetched) == 0 {
+            let reason = format!("no answer for any of {} records", ids.len());
+            let code = "NO_ANSWER".to_owned();
+            return Err(SourceError::Permanent { call: "fetching records by id", code, reason }.into());
+        }
         Ok(())
     }
 

@@ -43,11 +43,16 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 }
 
-/// Puts fetched records in the place of what came of them. Answers are in the order of `ids`.
-pub(super) fn replace<T>(batch: &mut [Change<T>], ids: &[ExternalId], fetched: Vec<Fetched<T>>) {
+/// Puts fetched records in the place of what can't be applied as it came: each record's first change that is
+/// partial or unreadable. Answers are in the order of `ids`; says how many were placed.
+pub(super) fn replace<T>(batch: &mut [Change<T>], ids: &[ExternalId], fetched: Vec<Fetched<T>>) -> usize {
+    let mut n_replaced = 0;
     for (id, fetched) in ids.iter().zip(fetched) {
-        // The last change of the record gives way: what was sent before it is part of what was fetched.
-        let Some(change) = batch.iter_mut().rev().find(|change| &change.external_id == id) else { continue };
+        let Some(change) = batch.iter_mut().find(|change| &change.external_id == id && is_incomplete(change))
+        else {
+            continue;
+        };
+        n_replaced += 1;
         change.payload = match fetched {
             Fetched::Found { record, version } => {
                 change.version = version.or(change.version);
@@ -56,5 +61,14 @@ pub(super) fn replace<T>(batch: &mut [Change<T>], ids: &[ExternalId], fetched: V
             Fetched::Gone(evidence) => Payload::Delete(Deletion { evidence, merged_into: None }),
             Fetched::Unreadable(unreadable) => Payload::Unreadable(unreadable),
         };
+    }
+    n_replaced
+}
+
+fn is_incomplete<T>(change: &Change<T>) -> bool {
+    match &change.payload {
+        Payload::Unreadable(_) => true,
+        Payload::Upsert(record) => record.coverage != Coverage::Full,
+        Payload::Delete(_) | Payload::Skip(_) => false,
     }
 }

@@ -46,7 +46,8 @@ impl<T: Send + Sync + 'static, S: UnitOfWork> Writer<'_, T, S> {
     /// record's fault is undone and divided, at the record if the sink names it, else in halves.
     pub(super) async fn write(&self, tx: &mut S::Tx, rows: Rows<'_, T>) -> Result<Written, StoreError> {
         let mut written: Written = vec![Ok(None); rows.len()];
-        let mut pending: Vec<Range<usize>> = Vec::from([0..rows.len()]);
+        let everything = 0..rows.len();
+        let mut pending = vec![everything];
         while let Some(range) = pending.pop() {
             if range.is_empty() {
                 continue;
