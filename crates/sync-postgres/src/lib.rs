@@ -1,1 +1,21 @@
-//! Every store port on PostgreSQL, and the table sink
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod config;
+mod copy;
+mod cursors;
+mod dead_letters;
+mod decode;
+mod error;
+mod leases;
+mod outbox;
+mod recorder;
+mod store;
+mod subscriptions;
+mod table;
+mod tx;
+
+pub use config::PgStoreBuilder;
+pub use store::PgStore;
+pub use table::PgTableSink;
+pub use tx::PgTx;
