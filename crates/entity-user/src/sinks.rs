@@ -3,8 +3,8 @@
 /// Writes users in memory.
 #[cfg(feature = "store-memory")]
 #[must_use]
-pub fn memory_sink() -> sync_memory::MemorySink<crate::User> {
-    sync_memory::MemorySink::new(crate::TABLE)
+pub fn memory_sink(store: &sync_memory::MemoryStore) -> sync_memory::MemorySink<crate::User> {
+    sync_memory::MemorySink::new(store, &crate::TABLE)
 }
 
 /// Writes users to SQLite.
