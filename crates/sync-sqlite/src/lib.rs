@@ -1,1 +1,21 @@
-//! Every store port on SQLite, and the table sink
+#![doc = include_str!("../README.md")]
+
+mod audit;
+mod config;
+mod cursors;
+mod dead_letters;
+mod decode;
+mod error;
+mod json;
+mod leases;
+mod outbox;
+mod recorder;
+mod store;
+mod subscriptions;
+mod table;
+mod tx;
+
+pub use config::SqliteStoreBuilder;
+pub use store::SqliteStore;
+pub use table::SqliteTableSink;
+pub use tx::SqliteTx;

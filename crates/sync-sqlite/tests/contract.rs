@@ -1,0 +1,8 @@
+//! The contract of every store port, the outbox and the table sink, on SQLite files: one file per test.
+
+mod support;
+
+use support::SqliteFixture;
+
+sync_core::store_contract!(SqliteFixture);
+sync_core::sink_contract!(SqliteFixture);
