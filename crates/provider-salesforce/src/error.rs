@@ -40,6 +40,7 @@ impl Classify for SalesforceAnswers {
                 Verdict::Permanent { code: NOT_FOR_REST.to_owned() }
             }
             ("INVALID_SESSION_ID", _) => Verdict::Unauthorised,
+            (_, 429) => Verdict::Throttled { wait: None },
             ("REQUEST_LIMIT_EXCEEDED", _) if message.contains("Concurrent") => {
                 Verdict::Throttled { wait: None }
             }
@@ -50,7 +51,6 @@ impl Classify for SalesforceAnswers {
             ("UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION", _) => {
                 Verdict::Retry { after: None }
             }
-            (_, 429) => Verdict::Throttled { wait: None },
             (_, 408 | 420 | 500..) => Verdict::Retry { after: None },
             _ => Verdict::Permanent { code },
         }

@@ -42,7 +42,7 @@ fn every_documented_answer_has_its_outcome() {
         (403, api("API_DISABLED_FOR_ORG", "The REST API is not enabled for this Organization."), "reconnect"),
         (403, "<html>blocked</html>".to_owned(), "transient"),
         (429, String::new(), "throttled 0"),
-        (429, api("ANYTHING", "slow down"), "throttled 0"),
+        (429, api("REQUEST_LIMIT_EXCEEDED", "Too many requests."), "throttled 0"),
         (500, api("UNKNOWN_EXCEPTION", "An unexpected error occurred."), "retry"),
         (500, "<html>Internal Server Error</html>".to_owned(), "retry"),
         (502, String::new(), "retry"),

@@ -1,42 +1,169 @@
 //! Values from their JSON text, without a detour through a tree or a binary float.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
 use rust_decimal::Decimal;
-use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
-use serde_json::value::RawValue;
 use sync_core::value::{parse_decimal, parse_instant};
 
 /// What a decimal holds exactly.
 const DIGITS: usize = 28;
 
-/// The names and values of an object, in order.
-pub(super) fn object(json: &str) -> Option<Vec<(&str, &str)>> {
-    struct Fields;
+/// The names and values of an object, in order, as slices of its text.
+///
+/// Values are cut out and not looked into: each is checked when it is read. That, and nothing being copied,
+/// is what a page of thousands of records needs.
+pub(super) struct Fields<'a> {
+    json: &'a str,
+    at: usize,
+    state: State,
+}
 
-    impl<'de> Visitor<'de> for Fields {
-        type Value = Vec<(&'de str, &'de str)>;
+#[derive(PartialEq)]
+enum State {
+    Start,
+    Within,
+    End,
+    Malformed,
+}
 
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut fields = Vec::with_capacity(16);
-            while let Some((name, value)) = map.next_entry::<&'de str, &'de RawValue>()? {
-                fields.push((name, value.get()));
-            }
-            Ok(fields)
-        }
+impl<'a> Fields<'a> {
+    pub(super) fn of(json: &'a str) -> Self {
+        Self { json, at: 0, state: State::Start }
     }
 
-    let mut json = serde_json::Deserializer::from_str(json);
-    let fields = json.deserialize_map(Fields).ok()?;
-    json.end().ok()?;
-    Some(fields)
+    /// Whether what was iterated over was an object from its first to its last character.
+    pub(super) fn is_whole(&self) -> bool {
+        self.state == State::End
+    }
+
+    fn step(&mut self) -> Option<Option<(&'a str, &'a str)>> {
+        if self.state == State::Start {
+            self.expect(b'{')?;
+            if self.peek()? == b'}' {
+                return self.finish();
+            }
+        } else {
+            match self.peek()? {
+                b',' => self.at += 1,
+                b'}' => return self.finish(),
+                _ => return None,
+            }
+        }
+        self.state = State::Within;
+        if self.peek()? != b'"' {
+            return None;
+        }
+        let quoted = self.cut(string_end)?;
+        let name = &quoted[1..quoted.len() - 1];
+        self.expect(b':')?;
+        self.peek()?;
+        let value = self.cut(value_end)?;
+        // No field's name needs an escape.
+        if name.contains('\\') { None } else { Some(Some((name, value))) }
+    }
+
+    fn finish(&mut self) -> Option<Option<(&'a str, &'a str)>> {
+        self.at += 1;
+        if self.peek().is_some() {
+            return None;
+        }
+        self.state = State::End;
+        Some(None)
+    }
+
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = &self.json.as_bytes()[self.at..];
+        let skipped = rest.iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
+        self.at += skipped.unwrap_or(rest.len());
+        self.json.as_bytes().get(self.at).copied()
+    }
+
+    fn expect(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    fn cut(&mut self, end: fn(&[u8], usize) -> Option<usize>) -> Option<&'a str> {
+        let end = end(self.json.as_bytes(), self.at)?;
+        let piece = self.json.get(self.at..end)?;
+        self.at = end;
+        Some(piece)
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if matches!(self.state, State::End | State::Malformed) {
+            return None;
+        }
+        self.step().unwrap_or_else(|| {
+            self.state = State::Malformed;
+            None
+        })
+    }
+}
+
+/// After the closing quote of the text that begins at `at`.
+fn string_end(json: &[u8], mut at: usize) -> Option<usize> {
+    at += 1;
+    loop {
+        match json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+/// After the value that begins at `at`.
+fn value_end(json: &[u8], mut at: usize) -> Option<usize> {
+    match json.get(at)? {
+        b'"' => return string_end(json, at),
+        b'{' | b'[' => {}
+        _ => {
+            let end = |byte: &u8| matches!(byte, b',' | b'}' | b']' | b' ' | b'\n' | b'\r' | b'\t');
+            let length = json[at..].iter().position(end)?;
+            return (length > 0).then_some(at + length);
+        }
+    }
+    let mut depth = 0_usize;
+    loop {
+        match json.get(at)? {
+            b'"' => {
+                at = string_end(json, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// All fields of an object; `None` if it is none.
+pub(super) fn object(json: &str) -> Option<Vec<(&str, &str)>> {
+    let mut fields = Fields::of(json);
+    // Room for most objects, so that it need not grow.
+    let mut all = Vec::with_capacity(32);
+    all.extend(&mut fields);
+    fields.is_whole().then_some(all)
+}
+
+/// One field of an object: `Err` if it is no object, `Ok(None)` if it lacks the field.
+pub(super) fn field<'a>(json: &'a str, name: &str) -> Result<Option<&'a str>, ()> {
+    let mut fields = Fields::of(json);
+    match fields.find(|(field, _)| *field == name) {
+        Some((_, value)) => Ok(Some(value)),
+        None if fields.is_whole() => Ok(None),
+        None => Err(()),
+    }
 }
 
 pub(super) fn text(raw: &str) -> Option<Cow<'_, str>> {

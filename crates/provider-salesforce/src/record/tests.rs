@@ -92,7 +92,23 @@ fn wrong_kinds_are_named_without_the_value() {
 
 #[test]
 fn anything_but_an_object_is_no_record() {
-    for json in ["", "7", "null", "[{}]", "{", r#"{"a":1}x"#] {
+    for json in [
+        "",
+        "7",
+        "null",
+        "[{}]",
+        "{",
+        r#"{"a":1}x"#,
+        r#"{"a":1"#,
+        r#"{"a""#,
+        r#"{"a":}"#,
+        r#"{a:1}"#,
+        r#"{"a":"1}"#,
+        r#"{"a":[1}"#,
+        r#"{"a":1,}"#,
+        r#"{"a" 1}"#,
+        r#"{"\u0061":1}"#,
+    ] {
         assert_eq!(SalesforceRecord::parse(json).unwrap_err(), RecordError::NotAnObject, "{json}");
     }
 }
@@ -113,4 +129,47 @@ fn custom_fields_take_the_described_type() {
     assert_eq!(r.custom("Next", FieldType::Double).unwrap(), FieldValue::Null);
     assert!(r.custom("Name", FieldType::Double).is_err());
     assert!(r.custom("Gone__c", FieldType::Double).is_err());
+}
+
+/// An independent reader agrees on where each field begins and ends.
+mod against_serde {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn any_json() -> impl Strategy<Value = Json> {
+        let leaf = prop_oneof![
+            Just(Json::Null),
+            any::<bool>().prop_map(Json::from),
+            any::<i64>().prop_map(Json::from),
+            any::<f64>().prop_map(Json::from),
+            ".*".prop_map(Json::from),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(Json::from),
+                proptest::collection::hash_map("[A-Za-z_]{1,8}", inner, 0..4)
+                    .prop_map(|map| Json::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn fields_are_the_same(object in proptest::collection::btree_map("[A-Za-z_]{1,8}", any_json(), 0..6), pretty: bool) {
+            let json = if pretty { serde_json::to_string_pretty(&object) } else { serde_json::to_string(&object) }.unwrap();
+            let expected: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap();
+            let found = read::object(&json).unwrap();
+            let expected: Vec<_> = expected.iter().map(|(name, raw)| (name.as_str(), raw.get())).collect();
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn nothing_makes_it_panic(text in ".*", cut in 0_usize..200) {
+            let _ = SalesforceRecord::parse(&text);
+            let cut = RECORD.floor_char_boundary(cut * RECORD.len() / 200);
+            prop_assert!(SalesforceRecord::parse(&RECORD[..cut]).is_err());
+        }
+    }
 }

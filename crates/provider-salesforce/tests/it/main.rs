@@ -1,0 +1,10 @@
+//! Proves what goes over the wire, and how records are read from a simulated org in good and bad weather.
+
+mod contract;
+mod entity;
+mod faults;
+mod listing;
+mod lookup;
+mod polling;
+mod wire;
+mod world;
