@@ -2,6 +2,8 @@
 //! cargo target directory; without pip, npm or a registry the tests say so and pass, unless
 //! `HEXSYNC_REQUIRE_SERVICES=1`.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};

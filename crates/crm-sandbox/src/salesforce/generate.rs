@@ -30,7 +30,7 @@ const BULK_ONE_IN: u64 = 12;
 pub struct OrgSpec {
     /// Users; the API user is the first of them and always there.
     pub users: usize,
-    /// Accounts; three in four have a parent, some of which were made later or can't be seen.
+    /// Accounts; three in five have a parent, which may have been made later, or be one that nobody can see.
     pub accounts: usize,
     /// Contacts.
     pub contacts: usize,

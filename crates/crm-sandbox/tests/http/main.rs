@@ -1,5 +1,7 @@
 //! The simulated Salesforce org as an HTTP client meets it: every endpoint, header and fault.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
+
 mod collections;
 mod control;
 mod describe;

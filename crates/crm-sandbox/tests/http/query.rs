@@ -127,4 +127,7 @@ async fn overlong_uri_is_a_414() {
     let (status, _) =
         world.query(&format!("SELECT Id FROM Account WHERE Name = '{}'", "x".repeat(16_400))).await;
     assert_eq!(status, 414);
+    let (status, _) =
+        world.query(&format!("SELECT Id FROM Account WHERE Name = '{}'", "x".repeat(16_250))).await;
+    assert_eq!(status, 431, "too long together with the headers");
 }

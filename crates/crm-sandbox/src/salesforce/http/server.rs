@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{DATE, HeaderName};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -21,7 +21,7 @@ use super::{limits, route, struck};
 use crate::faults::Fault;
 use crate::salesforce::state::{RequestKind, State};
 
-/// Longer request lines are refused.
+/// Longer request lines are refused, and so are longer ones together with their headers.
 const MAX_URI: usize = 16_384;
 const LIMIT_INFO: HeaderName = HeaderName::from_static("sforce-limit-info");
 
@@ -71,7 +71,7 @@ async fn connection(stream: TcpStream, state: Arc<State>, mut stop: watch::Recei
 
 async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response<Outgoing>, Dropped> {
     let (parts, body) = request.into_parts();
-    let uri_too_long = parts.uri.to_string().len() > MAX_URI;
+    let too_long = too_long(&parts.uri, &parts.headers);
     let head = parts.method == Method::HEAD;
     let mut call = Call::new(parts.method, &parts.uri, parts.headers);
     let kind = route::kind(&call);
@@ -82,8 +82,8 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
     if strike.fault == Some(Fault::Drop) {
         return Err(Dropped);
     }
-    let refused = if uri_too_long {
-        Some(ApiError::new(414, "URI_TOO_LONG", "the request URI is longer than 16,384 bytes"))
+    let refused = if too_long.is_some() {
+        too_long
     } else {
         match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => {
@@ -111,6 +111,16 @@ async fn serve(state: Arc<State>, request: Request<Incoming>) -> Result<Response
         answer.body.clear();
     }
     Ok(send(&state, answer, strike.fault.as_ref()))
+}
+
+fn too_long(uri: &Uri, headers: &HeaderMap) -> Option<ApiError> {
+    let uri = uri.to_string().len();
+    let headers: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if uri > MAX_URI {
+        return Some(ApiError::new(414, "URI_TOO_LONG", "the request URI is longer than 16,384 bytes"));
+    }
+    let message = "the request URI and headers are longer than 16,384 bytes";
+    (uri + headers > MAX_URI).then(|| ApiError::new(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", message))
 }
 
 /// Runs a handler where it may take its time: a query over a million rows must not hold up the runtime.

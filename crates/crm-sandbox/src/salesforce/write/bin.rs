@@ -84,7 +84,7 @@ impl Org {
             }
             self.bin(*loser, row, stamp, options);
             for (child, reference) in self.children(*loser) {
-                let body = Fields::from_iter([(reference.into(), winner.as_str().into())]);
+                let body = Fields::from_iter([(reference, winner.as_str().into())]);
                 self.update(child, &body, WriteOptions::admin().stamped(stamp))?;
             }
         }
