@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 
 /// 2026-01-05T08:00:00Z, where a clock starts unless told otherwise.
 const DEFAULT_START_MS: i64 = 1_767_600_000_000;
+/// 9999-12-31T23:59:59Z: dates on the wire have four-digit years.
+const LAST_MS: i64 = 253_402_300_799_000;
 
 /// A clock that moves only when told to, or, on request, also with real time. Clones share the same time.
 #[derive(Debug, Clone)]
@@ -43,9 +45,11 @@ impl SimClock {
         DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_default()
     }
 
-    /// Moves time forward, for all clones.
+    /// Moves time forward, for all clones; never beyond the year 9999.
     pub fn advance(&self, by: Duration) {
-        self.base_ms.fetch_add(millis(by), Ordering::SeqCst);
+        let later = |now: i64| now.saturating_add(millis(by)).min(LAST_MS.max(now));
+        // The closure always gives a value, so the update always succeeds.
+        let _ = self.base_ms.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(later(now)));
     }
 }
 
@@ -71,5 +75,7 @@ mod tests {
         assert_eq!(clock.now().to_rfc3339(), "2026-01-05T08:00:00+00:00");
         clock.advance(Duration::from_secs(90));
         assert_eq!(twin.now().to_rfc3339(), "2026-01-05T08:01:30+00:00");
+        clock.advance(Duration::MAX);
+        assert_eq!(twin.now().to_rfc3339(), "9999-12-31T23:59:59+00:00");
     }
 }

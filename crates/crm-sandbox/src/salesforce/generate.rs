@@ -141,7 +141,10 @@ impl Maker {
                 let left = self.bulk_stamps.len() - later;
                 if left == 0 { created } else { self.bulk_stamps[later + self.rng.usize(..left)] }
             }
-            1..=5 => whole_seconds(self.rng.i64(created..=self.now - 1000)),
+            1..=5 => {
+                let last = whole_seconds(self.now - 1).max(created);
+                whole_seconds(self.rng.i64(created..=last))
+            }
             _ => created,
         }
     }

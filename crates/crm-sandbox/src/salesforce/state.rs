@@ -185,7 +185,7 @@ impl State {
     /// Used and allowed calls of the last 24 hours.
     pub(crate) fn api_usage(&self) -> (u64, u64) {
         let settings = self.settings();
-        (settings.api_used + lock(&self.usage).last_day(self.clock.now_ms()), settings.api_max)
+        (settings.api_used.saturating_add(lock(&self.usage).last_day(self.clock.now_ms())), settings.api_max)
     }
 
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {

@@ -12,6 +12,7 @@ mod oauth;
 mod pipeline;
 mod query;
 mod replication;
+mod robust;
 mod rows;
 mod speed;
 mod support;

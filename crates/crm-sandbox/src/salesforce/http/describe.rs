@@ -102,7 +102,7 @@ fn object_keys(def: &ObjectDef, base: &str) -> Json {
 }
 
 fn field_keys(field: &FieldDef) -> Json {
-    let bytes = field.length * 3;
+    let bytes = field.length.saturating_mul(3);
     let formula = field.formula.as_ref().filter(|_| field.calculated).map(formula_text);
     let picklist: Vec<Json> = field
         .picklist

@@ -162,7 +162,7 @@ pub(super) fn introspect(state: &State, call: &Call) -> Answer {
                 "username": username(&org, session.user),
                 "sub": identity_url(state, org.org_id, session.user),
                 "token_type": "access_token",
-                "exp": (session.last_used + timeout) / 1000,
+                "exp": session.last_used.saturating_add(timeout) / 1000,
                 "iat": session.issued_at / 1000,
                 "nbf": session.issued_at / 1000,
             })

@@ -151,7 +151,7 @@ impl Org {
                 let (Some(left), Some(right)) = (operand(*left), operand(*right)) else {
                     return Cow::Owned(Value::Null);
                 };
-                let unit = 10_f64.powi(i32::try_from(scale).unwrap_or(0));
+                let unit = 10_f64.powi(i32::try_from(scale.min(18)).unwrap_or(0));
                 Cow::Owned(Value::Double((left * right * factor * unit).round() / unit))
             }
             Formula::Parent { reference, object, field } => self

@@ -136,11 +136,14 @@ pub fn double_text(n: f64) -> String {
     }
 }
 
-/// A number rounded to `scale` decimals, printed as [`double_text`] prints it.
+/// More decimals than any number field has.
+const MAX_SCALE: u32 = 18;
+
+/// A number rounded to `scale` decimals (18 at most), printed as [`double_text`] prints it.
 #[must_use]
 pub fn decimal_text(n: f64, scale: u32) -> String {
     // Printing rounds the exact binary value once; multiplying first would round twice.
-    let places = usize::try_from(scale).unwrap_or(0);
+    let places = usize::try_from(scale.min(MAX_SCALE)).unwrap_or(0);
     format!("{n:.places$}").parse().map_or_else(|_| double_text(n), double_text)
 }
 
@@ -149,23 +152,21 @@ pub fn write_json_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut from = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
-        let escape: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..=0x1f => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[from..i]);
-        if escape.is_empty() {
-            drop(write!(out, "\\u{byte:04x}"));
-        } else {
-            out.extend_from_slice(escape);
+    // Most text has nothing to escape: one scan, one copy.
+    while let Some(ahead) =
+        bytes[from..].iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\')
+    {
+        let at = from + ahead;
+        out.extend_from_slice(&bytes[from..at]);
+        match bytes[at] {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\r' => out.extend_from_slice(b"\\r"),
+            b'\t' => out.extend_from_slice(b"\\t"),
+            byte => drop(write!(out, "\\u{byte:04x}")),
         }
-        from = i + 1;
+        from = at + 1;
     }
     out.extend_from_slice(&bytes[from..]);
     out.push(b'"');
