@@ -58,7 +58,7 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
         format!("salesforce-poll-{}", T::ENTITY)
     }
 
-    fn list_changes<'a>(&self, _: &Subscription, cursor: Option<&'a Cursor>) -> ChangeStream<T> {
+    fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
         match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
             Ok(stored) => {
                 let reader =

@@ -115,13 +115,13 @@ impl Pages<'_> {
                     }
                     match reached {
                         Some(reached) => (span, stuck) = (span.after(reached), 0),
-                        None => self.pause(&mut stuck, "a query brings pages without new records").await?,
+                        None => self.pause(&mut stuck, nothing_new()).await?,
                     }
                 }
                 Err(error) if error.is_broken_off() => {
                     tracing::info!(reason = ?error, "the result broke off, asking anew from the last record");
                     next = None;
-                    self.pause_or(&mut stuck, error).await?;
+                    self.pause(&mut stuck, error).await?;
                 }
                 Err(error) if error.is_drift() && !self.described_anew => {
                     next = None;
@@ -150,12 +150,8 @@ impl Pages<'_> {
         Ok(())
     }
 
-    async fn pause(&self, stuck: &mut u32, what: &str) -> Result<(), SourceError> {
-        self.pause_or(stuck, CallError::Garbled { call: "query records", what: what.to_owned() }).await
-    }
-
     /// Waits before the next attempt, or gives up after too many without a record gained.
-    async fn pause_or(&self, stuck: &mut u32, error: CallError) -> Result<(), SourceError> {
+    async fn pause(&self, stuck: &mut u32, error: CallError) -> Result<(), SourceError> {
         let client = &self.reader.client;
         let config = client.config();
         if *stuck >= config.restarts {
@@ -165,6 +161,10 @@ impl Pages<'_> {
         *stuck += 1;
         Ok(())
     }
+}
+
+fn nothing_new() -> CallError {
+    CallError::Garbled { call: "query records", what: "a query brings pages without new records".to_owned() }
 }
 
 /// The last record of a page from which the rest of the span can be asked for; `None` when it brings nothing

@@ -159,7 +159,7 @@ impl<'a> SalesforceRecord<'a> {
             F::Date => self.date(field)?.map(FieldValue::Date),
             F::Datetime => self.instant(field)?.map(FieldValue::Instant),
             F::Address | F::Location | F::AnyType | F::ComplexValue | F::Other => {
-                self.json(field)?.map(|json| FieldValue::from_json(json))
+                self.json(field)?.map(FieldValue::from_json)
             }
             _ => self.text(field)?.map(FieldValue::Text),
         };

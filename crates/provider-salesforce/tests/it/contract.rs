@@ -1,7 +1,6 @@
 //! The contract of change sources, on a simulated org.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crm_sandbox::salesforce::model::RecordId;
 use crm_sandbox::{Fault, FaultRule};
@@ -56,12 +55,11 @@ impl SourceFixture for Salesforce {
     }
 
     async fn disturb(&self) -> bool {
+        // Only a token that was given out can be refused.
+        self.0.client.describe("Opportunity").await.unwrap();
         self.0.control().expire_sessions();
         let slow = Fault::TooManyRequests { retry_after_s: None };
         self.0.control().add_fault(FaultRule::new(slow).on("query").times(1));
-        self.0
-            .control()
-            .add_fault(FaultRule::new(Fault::Latency { ms: Duration::from_millis(5).as_millis() as u64 }));
         true
     }
 }

@@ -1,4 +1,5 @@
 //! Proves what goes over the wire, and how records are read from a simulated org in good and bad weather.
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod contract;
 mod entity;

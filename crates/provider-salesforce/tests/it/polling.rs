@@ -106,7 +106,7 @@ async fn records_edited_while_they_are_read_are_complete_in_the_end() {
 }
 
 #[tokio::test]
-async fn deletions_restores_and_merges_are_told() {
+async fn deletions_and_restores_are_told() {
     let world = World::new().await;
     let ids = world.seed(3);
     let mut replica = Replica::default();
@@ -263,9 +263,8 @@ async fn described_fields_are_told() {
     assert!(matches!(&error, SourceError::Permanent { code, .. } if code == "NOT_FOUND"), "{error:?}");
 }
 
-#[test]
-fn label_names_provider_mode_and_entity() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let label = runtime.block_on(async { ChangeSource::<Opportunity>::label(&World::new().await.source()) });
-    assert_eq!(label, "salesforce-poll-opportunity");
+#[tokio::test]
+async fn label_names_provider_mode_and_entity() {
+    let world = World::new().await;
+    assert_eq!(ChangeSource::<Opportunity>::label(&world.source()), "salesforce-poll-opportunity");
 }
