@@ -1,0 +1,162 @@
+//! What commands work with: the configuration, an open store, and the connections' clients.
+
+mod connection;
+mod feed;
+mod grant;
+mod select;
+mod store;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sync_wiring::SyncModule;
+use sync_wiring::core::{
+    ConnectionId, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId, UnitOfWork, UserId,
+};
+use sync_wiring::salesforce::{PROVIDER, SalesforceClient};
+use tokio::sync::Mutex;
+
+use crate::config::{Config, DatabaseKind};
+use crate::entity::Entity;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::Out;
+
+pub(crate) use connection::client;
+pub(crate) use feed::{Feed, Order, Reading, mapped};
+pub(crate) use select::{Selection, by_id, entity_of, label};
+pub(crate) use store::AppStore;
+
+/// An open installation on one store.
+pub(crate) struct App<S: AppStore> {
+    /// What it was told.
+    pub(crate) config: Config,
+    /// The tenant that the command line names.
+    pub(crate) tenant: Option<TenantId>,
+    module: SyncModule<S>,
+    clients: Mutex<HashMap<ConnectionId, SalesforceClient>>,
+}
+
+impl<S: AppStore> App<S> {
+    /// An installation on a store that is open already.
+    ///
+    /// # Errors
+    /// When the parts don't make a whole.
+    pub(crate) fn new(config: Config, tenant: Option<TenantId>, store: S) -> Result<Self, CliError> {
+        let module = SyncModule::builder()
+            .store(store)
+            .options(config.engine.clone())
+            .multi_tenant(config.engine.multi_tenant)
+            .build()?;
+        Ok(Self { config, tenant, module, clients: Mutex::default() })
+    }
+
+    /// The store.
+    pub(crate) fn store(&self) -> &Arc<S> {
+        self.module.store()
+    }
+
+    /// Does `work` in one transaction, which is committed if it succeeds.
+    ///
+    /// # Errors
+    /// Those of the store and of `work`; then nothing was done.
+    pub(crate) async fn transact<R>(
+        &self,
+        work: impl AsyncFnOnce(&S, &mut S::Tx) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let store: &S = self.store();
+        let mut tx = UnitOfWork::begin(store).await?;
+        let result = work(store, &mut tx).await?;
+        UnitOfWork::commit(store, tx).await?;
+        Ok(result)
+    }
+
+    /// Whose rows a subscription's are.
+    pub(crate) fn scope(&self, subscription: &Subscription, entity: Entity) -> Scope {
+        Scope {
+            tenant: subscription.tenant.clone(),
+            connection: subscription.connection.clone(),
+            subscription: subscription.id,
+            entity: entity.name(),
+            provider: Provider::from(PROVIDER),
+            user: UserId::from("system"),
+        }
+    }
+
+    /// The client of a connection, made when first asked for.
+    ///
+    /// # Errors
+    /// When the configuration lacks the connection, or a secret is not where it says.
+    pub(crate) async fn client(&self, id: &ConnectionId) -> Result<SalesforceClient, CliError> {
+        let mut clients = self.clients.lock().await;
+        if let Some(client) = clients.get(id) {
+            return Ok(client.clone());
+        }
+        let connection = self.config.connection(id).ok_or_else(|| {
+            CliError::usage(format!("the subscription's connection `{id}` is not in the configuration"))
+                .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
+        })?;
+        let client = client(connection)?;
+        clients.insert(id.clone(), client.clone());
+        Ok(client)
+    }
+
+    /// What carries out the runs of an entity of a connection. `noops` replaces the configuration's choice.
+    ///
+    /// # Errors
+    /// As [`client`](Self::client).
+    pub(crate) async fn feed(
+        &self,
+        connection: &ConnectionId,
+        entity: Entity,
+        noops: Option<NoopPolicy>,
+    ) -> Result<Box<dyn Feed>, CliError> {
+        let client = self.client(connection).await?;
+        let module = match noops {
+            Some(noops) => self.module.with_options(|options| options.noops = noops),
+            None => self.module.clone(),
+        };
+        feed::feed(module, client, entity)
+    }
+}
+
+/// A command that works on an installation.
+pub(crate) trait StoreCommand {
+    /// How far the store has to be for it.
+    const OPENING: Opening = Opening::Ready;
+
+    /// Carries it out.
+    async fn run<S: AppStore>(self, app: &App<S>, out: &mut Out<'_>) -> Result<Exit, CliError>;
+}
+
+/// How far a store has to be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Opening {
+    /// With the tables of this release.
+    Ready,
+    /// As it is; a missing file is created.
+    AsIs,
+}
+
+/// Opens the store that the configuration names, and carries out a command on it. The one place that knows
+/// which stores there are.
+///
+/// # Errors
+/// When the store can't be opened, and those of the command.
+pub(crate) async fn with_store<C: StoreCommand>(
+    config: Config,
+    tenant: Option<TenantId>,
+    command: C,
+    out: &mut Out<'_>,
+) -> Result<Exit, CliError> {
+    match config.database.kind()? {
+        DatabaseKind::Sqlite(path) => {
+            let store = store::open_sqlite(&config, &path, C::OPENING).await?;
+            command.run(&App::new(config, tenant, store)?, out).await
+        }
+        DatabaseKind::Postgres(url) => {
+            let store = store::open_postgres(&config, &url, C::OPENING).await?;
+            command.run(&App::new(config, tenant, store)?, out).await
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Opening stores.
+
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use sync_wiring::EntityStore;
+use sync_wiring::account::Account;
+use sync_wiring::contact::Contact;
+use sync_wiring::core::StoreError;
+use sync_wiring::opportunity::Opportunity;
+use sync_wiring::postgres::PgStore;
+use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
+use sync_wiring::user::User;
+
+use super::Opening;
+use crate::config::Config;
+use crate::error::CliError;
+
+/// A store that this program can run on.
+pub(crate) trait AppStore:
+    EntityStore<User> + EntityStore<Account> + EntityStore<Contact> + EntityStore<Opportunity>
+{
+    /// What to call it.
+    const NAME: &'static str;
+
+    /// Brings the tables up to this release.
+    async fn migrate(&self) -> Result<(), StoreError>;
+
+    /// Whether the tables are those of this release.
+    async fn check_version(&self) -> Result<(), StoreError>;
+}
+
+impl AppStore for SqliteStore {
+    const NAME: &'static str = "SQLite";
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Self::migrate(self).await
+    }
+
+    async fn check_version(&self) -> Result<(), StoreError> {
+        Self::check_version(self).await
+    }
+}
+
+impl AppStore for PgStore {
+    const NAME: &'static str = "PostgreSQL";
+
+    async fn migrate(&self) -> Result<(), StoreError> {
+        Self::migrate(self).await
+    }
+
+    async fn check_version(&self) -> Result<(), StoreError> {
+        Self::check_version(self).await
+    }
+}
+
+pub(super) async fn open_sqlite(
+    config: &Config,
+    path: &Path,
+    opening: Opening,
+) -> Result<SqliteStore, CliError> {
+    if opening == Opening::Ready && !path.exists() {
+        let error = CliError::text(format!("there is no database at {}", path.display()));
+        return Err(error.next("run `hexsync migrate` to create it"));
+    }
+    let store = SqliteStoreBuilder::file(path).multi_tenant(config.engine.multi_tenant).connect().await?;
+    ready(&store, opening).await?;
+    Ok(store)
+}
+
+pub(super) async fn open_postgres(
+    config: &Config,
+    url: &SecretString,
+    opening: Opening,
+) -> Result<PgStore, CliError> {
+    let mut builder = PgStore::builder(url.expose_secret()).multi_tenant(config.engine.multi_tenant);
+    if let Some(size) = config.database.pool_size {
+        builder = builder.pool_size(size);
+    }
+    let store = builder.connect().await?;
+    ready(&store, opening).await?;
+    Ok(store)
+}
+
+async fn ready<S: AppStore>(store: &S, opening: Opening) -> Result<(), StoreError> {
+    match opening {
+        Opening::Ready => AppStore::check_version(store).await,
+        Opening::AsIs => Ok(()),
+    }
+}

@@ -1,0 +1,53 @@
+//! The file that `hexsync init` writes.
+
+/// A configuration that works once its secrets are set, with every other key as a comment.
+pub(crate) const TEMPLATE: &str = r#"# Hexsync. Every key, its default and what it means. Secrets never stand here: a key that ends in _env names
+# an environment variable, one that ends in _file a file. Relative paths start from this file's directory.
+
+[database]
+# sqlite:PATH, or postgres://user@host/database. An address with a password goes into url_env or url_file.
+url = "sqlite:hexsync.db"
+# url_env = "HEXSYNC_DATABASE_URL"
+# pool_size = 8
+
+[engine]
+# Whether tenants are told apart; every connection then names its tenant.
+# multi_tenant = false
+# Records per transaction.
+# batch_size = 2000
+# What is recorded of changes that change nothing: record (an item each) or count (their number only).
+# noops = "record"
+# What becomes of records that can't be applied: park (set aside and tried again) or pass_over.
+# failures = "park"
+# Where the cursor goes when every record of a run failed: advance or hold.
+# all_failed = "advance"
+# The wait before a parked record is tried again for the first time, doubled up to retry_max.
+# retry_first = "60s"
+# retry_max = "24h"
+# retries_per_run = 2000
+# How long a run's claim on its subscription lives when its process dies.
+# lease_ttl = "60s"
+# How often a batch is tried again while the database is away.
+# store_attempts = 6
+
+[[connections]]
+id = "main"
+provider = "salesforce"
+# Where users sign in: https://login.salesforce.com, https://test.salesforce.com, or the org's own address.
+login_url = "https://login.salesforce.com"
+# refresh_token, client_credentials, jwt_bearer or access_token.
+auth = "refresh_token"
+client_id = "the consumer key of your connected app"
+client_secret_env = "HEXSYNC_SALESFORCE_CLIENT_SECRET"
+# A file is where a rotated token is written back to; with refresh_token_env rotation has to be off.
+refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
+# jwt_bearer: username, private_key_file (or _env), audience (default: login_url).
+# access_token: instance_url, access_token_env (or _file).
+# The share of the org's daily API calls that is left to your other tools, percent.
+# api_reserve_percent = 20
+# How far behind Salesforce's clock a run stops reading, because records become visible late.
+# settle_lag = "5s"
+# How far behind its cursor a run reads again.
+# overlap = "10m"
+# entities = ["user", "account", "contact", "opportunity"]
+"#;

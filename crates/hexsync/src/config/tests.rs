@@ -1,0 +1,193 @@
+//! Configurations good and bad, with exactly what is said of them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    Config::parse(Path::new("conf/hexsync.toml"), text)
+}
+
+/// What is said of a file, without its headline.
+fn problems(text: &str) -> String {
+    let error = parse(text).unwrap_err().to_string();
+    error.split_once('\n').map(|(_, problems)| problems.to_owned()).unwrap_or(error)
+}
+
+const CONNECTION: &str = r#"[database]
+url = "sqlite:x.db"
+[[connections]]
+id = "main"
+provider = "salesforce"
+auth = "access_token"
+instance_url = "https://acme.my.salesforce.com"
+access_token_env = "TOKEN"
+"#;
+
+#[test]
+fn template_of_init_is_a_configuration() {
+    let config = parse(TEMPLATE).unwrap();
+    assert_eq!(config.engine, EngineOptions::default());
+    let [connection] = config.connections.as_slice() else { panic!("one connection") };
+    assert_eq!(connection.entities, crate::entity::Entity::ALL);
+    assert_eq!(
+        (connection.api_reserve_percent, connection.settle_lag, connection.overlap),
+        (None, None, None)
+    );
+    let Auth::RefreshToken { token_url, refresh_token, .. } = &connection.auth else {
+        panic!("refresh token")
+    };
+    assert_eq!(token_url.as_str(), "https://login.salesforce.com/services/oauth2/token");
+    assert_eq!(*refresh_token, Secret::Env("HEXSYNC_SALESFORCE_REFRESH_TOKEN".into()));
+}
+
+/// Every key that the template shows as a comment exists, has the shown value as its default, and is read.
+#[test]
+fn commented_keys_of_the_template_are_the_defaults() {
+    let keys = [
+        "multi_tenant",
+        "batch_size",
+        "noops",
+        "failures",
+        "all_failed",
+        "retry_first",
+        "retry_max",
+        "retries_per_run",
+        "lease_ttl",
+        "store_attempts",
+        "api_reserve_percent",
+        "settle_lag",
+        "overlap",
+        "entities",
+    ];
+    let mut text = TEMPLATE.to_owned();
+    for key in keys {
+        let commented = format!("\n# {key} = ");
+        assert!(text.contains(&commented), "{key}");
+        text = text.replace(&commented, &format!("\n{key} = "));
+    }
+    let config = parse(&text).unwrap();
+    assert_eq!(config.engine, EngineOptions::default());
+    let connection = &config.connections[0];
+    let default = sync_wiring::salesforce::SalesforceConfig::default();
+    assert_eq!(connection.api_reserve_percent, Some(default.api_reserve));
+    assert_eq!(connection.settle_lag, Some(default.settle_lag));
+    assert_eq!(connection.overlap, Some(default.overlap));
+}
+
+#[test]
+fn every_problem_is_told_at_once_with_its_place() {
+    let text = r#"[database]
+url = "mysql://localhost/x"
+
+[engine]
+batch_sise = 500
+noops = "recrd"
+lease_ttl = 30
+
+[[connections]]
+id = "main"
+provider = "salesfroce"
+auth = "refresh_token"
+client_id = "abc"
+client_secret = "hunter2"
+overlap = "10 minutes"
+entities = ["acount", "user"]
+"#;
+    let expected = r#"  conf/hexsync.toml:2:7: `url` is not a database address
+    allowed: "sqlite:PATH" or "postgres://user@host/database"
+  conf/hexsync.toml:5:1: unknown key `batch_sise` in [engine]
+    did you mean `batch_size`? allowed: batch_size, multi_tenant, lease_ttl, noops, failures, all_failed, retry_first, retry_max, retries_per_run, store_attempts
+  conf/hexsync.toml:6:9: `noops` has a value that is not known
+    did you mean `record`? allowed: record, count
+  conf/hexsync.toml:7:13: `lease_ttl` has to be a text in quotes, not a whole number
+  conf/hexsync.toml:9:1: `refresh_token_env` or `refresh_token_file` is missing in [[connections]]
+    where the grant of the connected user is kept
+  conf/hexsync.toml:11:12: `provider` has a value that is not known
+    did you mean `salesforce`? allowed: salesforce
+  conf/hexsync.toml:14:1: `client_secret` would put a secret into this file
+    put it into an environment variable and write client_secret_env = "ITS_NAME", or into a file and write client_secret_file = "its/path"; a secret that was saved here should be replaced
+  conf/hexsync.toml:15:11: `overlap` is not a length of time
+    write a whole number and a unit: 500ms, 5s, 10m, 24h or 7d
+  conf/hexsync.toml:16:13: `entities` has a value that is not known
+    did you mean `account`? allowed: user, account, contact, opportunity"#;
+    assert_eq!(problems(text), expected);
+}
+
+#[test]
+fn values_are_never_quoted() {
+    for text in [
+        CONNECTION.replace("access_token_env = \"TOKEN\"", "access_token = \"hunter2\""),
+        CONNECTION.replace("\"TOKEN\"", "\"hunter2!\""),
+        CONNECTION.replace("access_token_env = \"TOKEN\"", "access_token = hunter2"),
+        CONNECTION.replace("sqlite:x.db", "postgres://app:hunter2@localhost/x"),
+        CONNECTION.replace("https://acme", "https://hunter2:hunter2@acme"),
+    ] {
+        let said = parse(&text).unwrap_err().to_string();
+        assert!(!said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
+fn password_in_the_address_is_refused() {
+    let text = CONNECTION.replace("sqlite:x.db", "postgres://app:secret@localhost/x");
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:2:7: `url` would put a password into this file
+    put the whole address into an environment variable and write url_env = \"ITS_NAME\", or into a file and write url_file = \"its/path\""
+    );
+}
+
+#[test]
+fn keys_of_another_way_to_sign_in_are_no_silent_mistake() {
+    let text = CONNECTION.to_owned() + "client_id = \"abc\"\n";
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:9:1: `client_id` has no effect with auth = access_token
+    it belongs to auth = refresh_token | client_credentials | jwt_bearer; remove it"
+    );
+}
+
+#[test]
+fn tenant_is_required_where_tenants_are_told_apart_and_refused_elsewhere() {
+    let apart = format!("[engine]\nmulti_tenant = true\n{CONNECTION}");
+    assert!(problems(&apart).contains("`tenant` is missing in [[connections]]"));
+    let named = apart + "tenant = \"acme\"\n";
+    assert_eq!(parse(&named).unwrap().tenants(), [Some(TenantId::from("acme"))]);
+    let alone = CONNECTION.to_owned() + "tenant = \"acme\"\n";
+    assert!(problems(&alone).contains("`tenant` is given, but tenants are not told apart"));
+}
+
+#[test]
+fn one_name_for_two_connections_is_refused() {
+    let again = CONNECTION.split_once("[[connections]]").unwrap().1;
+    let text = format!("{CONNECTION}[[connections]]{again}");
+    assert!(problems(&text).starts_with("  conf/hexsync.toml:10:6: an earlier connection has this `id`"));
+}
+
+#[test]
+fn paths_start_from_the_directory_of_the_file() {
+    let config = parse(CONNECTION).unwrap();
+    let Ok(DatabaseKind::Sqlite(path)) = config.database.kind() else { panic!("a file") };
+    assert_eq!(path, Path::new("conf/x.db"));
+}
+
+#[test]
+fn missing_database_is_told() {
+    assert_eq!(
+        problems("[engine]\n"),
+        "  conf/hexsync.toml:1:1: the section [database] is missing
+    say where rows are kept, e.g. [database] url = \"sqlite:hexsync.db\""
+    );
+}
+
+#[test]
+fn lengths_of_time_have_a_number_and_a_unit() {
+    let good = ["500ms", "5s", "10m", "24h", "7d"].map(|text| parse_duration(text).unwrap().as_millis());
+    assert_eq!(good, [500, 5_000, 600_000, 86_400_000, 604_800_000]);
+    assert_eq!(parse_duration("0s"), Ok(Duration::ZERO));
+    for bad in ["", "5", "s", "5 s", "-5s", "5w", "1.5h", "99999999999999999999s"] {
+        assert!(parse_duration(bad).is_err(), "{bad}");
+    }
+}

@@ -1,0 +1,12 @@
+//! The real program, from outside: arguments, files, exit codes, what it prints and what it leaves behind.
+
+mod dead_letters;
+mod diagnosis;
+mod installation;
+mod interruptions;
+mod multi_tenant;
+mod postgres;
+mod sandbox;
+mod secrets;
+mod support;
+mod wrong;
