@@ -105,7 +105,9 @@ struct Parsed {
 /// Runs one workload and says how long it took.
 pub async fn run(feed: &Feed, database_url: &str, schema: &str) -> Result<Outcome> {
     let mut connection = PgConnection::connect(database_url).await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("set search_path = {schema}"))).execute(&mut connection).await?;
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("set search_path = {schema}")))
+        .execute(&mut connection)
+        .await?;
     sqlx::raw_sql(STAGING).execute(&mut connection).await?;
     let subscription = Uuid::now_v7();
     let run = Uuid::now_v7();
@@ -131,7 +133,8 @@ async fn read(feed: Feed, pages: mpsc::Sender<Parsed>) -> Result<()> {
         let body = feed.get(&path).await?;
         let page: Page<'_> = serde_json::from_slice(&body).context("parsing a page")?;
         let last = page.records.last();
-        let cursor = last.map(|last| format!(r#"{{"v":1,"stamp":"{}","id":"{}"}}"#, last.system_modstamp, last.id));
+        let cursor =
+            last.map(|last| format!(r#"{{"v":1,"stamp":"{}","id":"{}"}}"#, last.system_modstamp, last.id));
         let deals = page.records.into_iter().map(Deal::parse).collect::<Result<Vec<_>>>()?;
         next = page.next_records_url.filter(|_| !page.done);
         if let Some(cursor) = cursor
@@ -375,14 +378,17 @@ on conflict (tenant_id, connection_id, external_id) do update set
     owner_id = excluded.owner_id, custom_fields = excluded.custom_fields, updated_at = excluded.updated_at,
     deleted_at = null";
 
-const FIND: &str = "select id, external_id, remote_version, name, stage, amount, probability, close_date, closed, won, kind,
+const FIND: &str =
+    "select id, external_id, remote_version, name, stage, amount, probability, close_date, closed, won, kind,
     lead_source, next_step, account_external_id, owner_external_id, custom_fields::text
 from opportunities where tenant_id = '' and connection_id = 'org' and external_id = any($1)";
 
-const COPY_ITEMS: &str = "copy sync_run_items (run_id, seq, tenant_id, external_id, operation, status, local_id,
+const COPY_ITEMS: &str =
+    "copy sync_run_items (run_id, seq, tenant_id, external_id, operation, status, local_id,
     changed_fields, title, recorded_at) from stdin (format binary)";
 
-const SUBSCRIBE: &str = "insert into sync_subscriptions (id, tenant_id, connection_id, adapter, domain, external_ref,
+const SUBSCRIBE: &str =
+    "insert into sync_subscriptions (id, tenant_id, connection_id, adapter, domain, external_ref,
     created_at, updated_at) values ($1, '', 'org', 'floor', 'opportunity', $2, now(), now())";
 
 const OPEN_RUN: &str = "insert into sync_runs (id, subscription_id, connection_id, provider, entity, user_id, direction,
