@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{ConnectionId, Cursor, Provider, SubscriptionId, TenantId, UserId};
+use crate::{
+    Clock, ConnectionId, Cursor, IdGenerator, Provider, SubscriptionId, SystemClock, TenantId, TimeOrderedIds, UserId,
+};
 
 /// One feed: an entity of one connection, read by one adapter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,33 @@ pub struct Subscription {
     pub cursor: Option<Cursor>,
     /// When it was added.
     pub created_at: DateTime<Utc>,
+}
+
+impl Subscription {
+    /// A subscription of no tenant, neither paused nor ever run, with a fresh id, added now.
+    ///
+    /// ```
+    /// let feed = sync_core::Subscription::new("acme", "salesforce-poll", "opportunity");
+    /// assert_eq!((feed.connection.as_str(), feed.domain.as_str()), ("acme", "opportunity"));
+    /// assert!(feed.cursor.is_none() && !feed.paused);
+    /// ```
+    pub fn new(
+        connection: impl Into<ConnectionId>,
+        adapter: impl Into<String>,
+        domain: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: SubscriptionId(TimeOrderedIds.next_id()),
+            tenant: None,
+            connection: connection.into(),
+            adapter: adapter.into(),
+            domain: domain.into(),
+            external_ref: None,
+            paused: false,
+            cursor: None,
+            created_at: SystemClock.now(),
+        }
+    }
 }
 
 /// Whose rows, through which feed: passed to every port, so that no key is ever without it.

@@ -216,11 +216,22 @@ pub fn parse_decimal(text: &str) -> Option<Decimal> {
     if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
         return None;
     }
-    if text.contains(['e', 'E']) {
-        Decimal::from_scientific(text).ok()
-    } else {
-        Decimal::from_str_exact(text).ok()
+    match text.split_once(['e', 'E']) {
+        Some((digits, exponent)) => scaled(Decimal::from_str_exact(digits).ok()?, exponent.parse().ok()?),
+        None => Decimal::from_str_exact(text).ok(),
     }
+}
+
+/// `number` times a power of ten, exact or not at all.
+fn scaled(mut number: Decimal, exponent: i32) -> Option<Decimal> {
+    let scale = i32::try_from(number.scale()).ok()?.checked_sub(exponent)?;
+    if let Ok(scale) = u32::try_from(scale) {
+        number.set_scale(scale).ok()?;
+        return Some(number);
+    }
+    number.set_scale(0).ok()?;
+    let power = 10_i128.checked_pow(scale.unsigned_abs())?;
+    number.checked_mul(Decimal::try_from_i128_with_scale(power, 0).ok()?)
 }
 
 /// An instant from RFC 3339 text, also in Salesforce's form with `+0000` in place of `+00:00`.

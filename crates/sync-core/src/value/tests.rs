@@ -66,6 +66,10 @@ fn a_number_beyond_28_digits_is_no_decimal() {
     assert_eq!(parse_decimal("1e30"), None);
     assert_eq!(parse_decimal("12345678901234567890123456789012"), None);
     assert_eq!(parse_decimal("1.5e3"), Some(d("1500")));
+    assert_eq!(parse_decimal("1.25e-3"), Some(d("0.00125")));
+    assert_eq!(parse_decimal("1.25E+1"), Some(d("12.5")));
+    assert_eq!(parse_decimal("0e40"), None, "a power beyond what fits is refused, not guessed");
+    assert_eq!(parse_decimal("1.23456789012345678901234567895e2"), None, "refused, not rounded");
     assert_eq!(parse_decimal("abc"), None);
 }
 
