@@ -130,15 +130,9 @@ impl PgStoreBuilder {
     }
 }
 
-/// Every look-up of a batch is by a unique key, and the table may have been filled a moment ago, before the
-/// server has statistics of it: then it may prefer to read the whole table for each batch. Plans are made once
-/// per connection, and only from indexes.
-const SESSION: [(&str, &str); 4] = [
-    ("jit", "off"),
-    ("enable_seqscan", "off"),
-    ("enable_bitmapscan", "off"),
-    ("plan_cache_mode", "force_generic_plan"),
-];
+/// Every look-up of a batch is by a key, and plans are kept: one made while a table was small must not go on to
+/// read the whole of it. Compiling plans costs more than these statements take.
+const SESSION: [(&str, &str); 2] = [("enable_seqscan", "off"), ("jit", "off")];
 
 impl fmt::Debug for PgStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

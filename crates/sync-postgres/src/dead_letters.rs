@@ -28,10 +28,10 @@ const PARK: &str = "insert into sync_dead_letters (id, tenant_id, subscription_i
      error = excluded.error, attempts = excluded.attempts, run_id = excluded.run_id, \
      next_attempt_at = excluded.next_attempt_at";
 
-const OPEN: &str = "select id, external_id, payload, version, error_class, error, attempts, run_id, parked_at, \
-     next_attempt_at from sync_dead_letters \
-     where tenant_id = $1 and subscription_id = $2 and resolved_at is null and external_id = any($3) \
-     order by parked_at, id";
+const OPEN: &str = "select found.* from unnest($3::text[]) as wanted (id) cross join lateral \
+     (select id, external_id, payload, version, error_class, error, attempts, run_id, parked_at, next_attempt_at \
+     from sync_dead_letters where tenant_id = $1 and subscription_id = $2 and resolved_at is null \
+     and external_id = wanted.id offset 0) as found order by found.parked_at, found.id";
 
 const COUNT: &str = "select count(*) from sync_dead_letters \
      where tenant_id = $1 and subscription_id = $2 and resolved_at is null";

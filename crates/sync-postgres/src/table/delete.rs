@@ -12,13 +12,15 @@ use super::columns::{Columns, keys};
 use crate::error::sink_error;
 use crate::tx::PgTx;
 
-/// A row that is deleted already keeps the time of its first deletion.
+/// A row that is deleted already keeps the time of its first deletion. Rows are found as in `find`.
 pub(super) fn statement(columns: &Columns) -> String {
     let table = &columns.table;
     format!(
         "update {table} set deleted_at = coalesce(deleted_at, $4), \
          updated_at = case when deleted_at is null then $4 else updated_at end \
-         where tenant_id = $1 and connection_id = $2 and external_id = any($3) returning external_id, id"
+         where id = any(array(select found.id from unnest($3::text[]) as wanted (id) cross join lateral \
+         (select id from {table} where tenant_id = $1 and connection_id = $2 and external_id = wanted.id offset 0) \
+         as found)) returning external_id, id"
     )
 }
 

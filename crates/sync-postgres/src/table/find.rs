@@ -19,17 +19,23 @@ const DURING: &str = "finding rows";
 /// Columns before the fields: id, external id, deleted, version.
 const FIRST_FIELD: usize = 4;
 
-/// Tenant and connection come first, as in the unique key, so that every id is one descent of its index.
+/// One descent of the unique key's index per id, whatever the server knows of the table: the `offset` keeps the
+/// inner query as it is, so nothing but the key can answer it. With `external_id = any(…)` the server may read
+/// every row of the connection instead, and does when the table was empty, or without statistics, a moment ago.
 pub(super) fn statement(columns: &Columns) -> String {
-    let mut sql = "select id, external_id, deleted_at is not null, remote_version".to_owned();
+    let mut names = "id, external_id, deleted_at is not null as deleted, remote_version".to_owned();
     for field in &columns.fields {
-        sql.push_str(", ");
-        sql.push_str(&field.column);
+        names.push_str(", ");
+        names.push_str(&field.column);
     }
     if columns.custom {
-        sql.push_str(", custom_fields");
+        names.push_str(", custom_fields");
     }
-    sql + " from " + &columns.table + " where tenant_id = $1 and connection_id = $2 and external_id = any($3)"
+    format!(
+        "select found.* from unnest($3::text[]) as wanted (id) cross join lateral (select {names} from {} \
+         where tenant_id = $1 and connection_id = $2 and external_id = wanted.id offset 0) as found",
+        columns.table
+    )
 }
 
 pub(super) async fn find_many<T: Canonical>(

@@ -27,8 +27,11 @@ const ADD_PENDING: &str = "insert into sync_pending_links \
 const ANY_PENDING: &str = "select exists (select from sync_pending_links \
      where tenant_id = $1 and connection_id = $2 and parent_entity = $3)";
 
-const TAKE_PENDING: &str = "delete from sync_pending_links \
-     where tenant_id = $1 and connection_id = $2 and parent_entity = $3 and parent_external_id = any($4) \
+/// Found as rows are in `find`, then taken by their place: the lock keeps others from moving them.
+const TAKE_PENDING: &str = "delete from sync_pending_links where ctid = any(array( \
+     select found.ctid from unnest($4::text[]) as wanted (id) cross join lateral \
+     (select ctid from sync_pending_links where tenant_id = $1 and connection_id = $2 and parent_entity = $3 \
+     and parent_external_id = wanted.id offset 0) as found)) \
      returning child_table, link, child_id, parent_external_id";
 
 /// One link of a table.
@@ -54,7 +57,9 @@ pub(super) fn of<T: Canonical>(def: &TableDef) -> Vec<Link> {
             required: link.required,
             within: link.parent_table == def.name,
             select: format!(
-                "select external_id, id from {} where tenant_id = $1 and connection_id = $2 and external_id = any($3)",
+                "select found.external_id, found.id from unnest($3::text[]) as wanted (id) cross join lateral \
+             (select external_id, id from {} where tenant_id = $1 and connection_id = $2 \
+             and external_id = wanted.id offset 0) as found",
                 quoted(link.parent_table)
             ),
         })

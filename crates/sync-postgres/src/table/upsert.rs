@@ -54,7 +54,7 @@ pub(super) fn upsert_statement(columns: &Columns) -> String {
          remote_version = excluded.remote_version, updated_at = excluded.updated_at, deleted_at = null{updates} \
          returning id, external_id) \
          select external_id, id from written \
-         where not exists (select from unnest($5::uuid[]) as given (id) where given.id = written.id)",
+         where id not in (select unnest($5::uuid[]))",
         columns.table
     )
 }
