@@ -68,9 +68,15 @@ impl Slot {
 pub struct Table {
     /// The object.
     pub def: ObjectDef,
-    rows: BTreeMap<RecordId, Slot>,
-    /// Every version's (stamp, id). May hold superseded versions; readers check against the visible row.
-    by_stamp: BTreeSet<(i64, RecordId)>,
+    /// Rows by place; places of purged rows are used again.
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+    /// Places in id order, for scans.
+    order: BTreeMap<RecordId, usize>,
+    /// The same places once more: pages look rows up by the thousand, and a hash is several times quicker.
+    places: HashMap<RecordId, usize>,
+    /// Every version's (stamp, id) with its place. May hold superseded versions; readers check the visible row.
+    by_stamp: BTreeMap<(i64, RecordId), usize>,
     /// Rows by folded text, for unique and external id fields only.
     by_key: HashMap<usize, HashMap<Box<str>, Vec<RecordId>>>,
     next_number: u64,
@@ -84,8 +90,11 @@ impl Table {
     pub fn new(def: ObjectDef) -> Self {
         Self {
             def,
-            rows: BTreeMap::new(),
-            by_stamp: BTreeSet::new(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            order: BTreeMap::new(),
+            places: HashMap::new(),
+            by_stamp: BTreeMap::new(),
             by_key: HashMap::new(),
             next_number: 1,
             unsettled: BTreeSet::new(),
@@ -95,13 +104,13 @@ impl Table {
     /// How many rows are stored, soft-deleted and not yet visible ones included.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.places.len()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+        self.places.is_empty()
     }
 
     /// An id that was never given before.
@@ -114,13 +123,13 @@ impl Table {
     /// The version of a row that readers see at `now`.
     #[must_use]
     pub fn visible(&self, id: &RecordId, now: i64) -> Option<&Row> {
-        self.rows.get(id)?.visible(now)
+        self.slot(id)?.visible(now)
     }
 
     /// The newest version of a row, which writers work on.
     #[must_use]
     pub fn newest(&self, id: &RecordId) -> Option<&Row> {
-        self.rows.get(id).map(|slot| &slot.row)
+        self.slot(id).map(|slot| &slot.row)
     }
 
     /// Visible rows in id order.
@@ -129,7 +138,9 @@ impl Table {
         range: impl RangeBounds<RecordId>,
         now: i64,
     ) -> impl DoubleEndedIterator<Item = (&RecordId, &Row)> {
-        self.rows.range(range).filter_map(move |(id, slot)| Some((id, slot.visible(now)?)))
+        self.order
+            .range(range)
+            .filter_map(move |(id, place)| Some((id, self.slots[*place].as_ref()?.visible(now)?)))
     }
 
     /// Visible rows in the order of (`SystemModstamp`, id), without sorting.
@@ -138,25 +149,26 @@ impl Table {
         range: impl RangeBounds<(i64, RecordId)>,
         now: i64,
     ) -> impl DoubleEndedIterator<Item = (&RecordId, &Row)> {
-        self.by_stamp.range(range).filter_map(move |(stamp, id)| {
-            let row = self.visible(id, now)?;
+        self.by_stamp.range(range).filter_map(move |((stamp, id), place)| {
+            let row = self.slots[*place].as_ref()?.visible(now)?;
             (row.stamp() == *stamp).then_some((id, row))
         })
     }
 
     /// Every stored row's newest version, in id order.
     pub fn all(&self) -> impl DoubleEndedIterator<Item = (&RecordId, &Row)> {
-        self.rows.iter().map(|(id, slot)| (id, &slot.row))
+        self.order.iter().filter_map(|(id, place)| Some((id, &self.slots[*place].as_ref()?.row)))
     }
 
     /// Stores a new version. With `visible_from` readers keep seeing the version before (or nothing) until then.
     pub fn put(&mut self, id: RecordId, row: Row, visible_from: Option<i64>) {
-        let old = self.rows.remove(&id);
+        let place = self.place_of(id);
+        let old = self.slots[place].take();
         if let Some(old) = &old {
             self.unindex_keys(&id, &old.row);
         }
         self.index_keys(&id, &row);
-        self.by_stamp.insert((row.stamp(), id));
+        self.by_stamp.insert((row.stamp(), id), place);
         let slot = match visible_from {
             Some(visible_from) => {
                 self.unsettled.insert(id);
@@ -168,12 +180,15 @@ impl Table {
                 Slot { row, visible_from: i64::MIN, older: None }
             }
         };
-        self.rows.insert(id, slot);
+        self.slots[place] = Some(slot);
     }
 
     /// Removes a row for good.
     pub fn purge(&mut self, id: &RecordId) -> Option<Row> {
-        let slot = self.rows.remove(id)?;
+        let place = self.places.remove(id)?;
+        self.order.remove(id);
+        self.free.push(place);
+        let slot = self.slots[place].take()?;
         self.unindex_keys(id, &slot.row);
         self.forget_versions(id, Some(&slot), i64::MIN);
         self.unsettled.remove(id);
@@ -183,7 +198,7 @@ impl Table {
     /// A row with all its versions.
     #[must_use]
     pub fn slot(&self, id: &RecordId) -> Option<&Slot> {
-        self.rows.get(id)
+        self.slots[*self.places.get(id)?].as_ref()
     }
 
     /// Puts a row back as it was, or removes it when it was not there: undoes what was written in between.
@@ -191,20 +206,21 @@ impl Table {
         self.purge(&id);
         let Some(slot) = slot else { return };
         self.index_keys(&id, &slot.row);
+        let place = self.place_of(id);
         let mut version = Some(&slot);
         while let Some(one) = version {
-            self.by_stamp.insert((one.row.stamp(), id));
+            self.by_stamp.insert((one.row.stamp(), id), place);
             version = one.older.as_deref();
         }
         if slot.older.is_some() || slot.visible_from != i64::MIN {
             self.unsettled.insert(id);
         }
-        self.rows.insert(id, slot);
+        self.slots[place] = Some(slot);
     }
 
     /// Edits one field of every version of every row, without moving stamps.
     pub fn edit_column(&mut self, field: usize, edit: impl Fn(&mut Value)) {
-        for mut slot in self.rows.values_mut() {
+        for mut slot in self.slots.iter_mut().flatten() {
             loop {
                 if let Some(value) = slot.row.values.get_mut(field) {
                     edit(value);
@@ -221,7 +237,8 @@ impl Table {
     /// Drops versions that no reader can see any more at `now`.
     pub fn settle(&mut self, now: i64) {
         for id in std::mem::take(&mut self.unsettled) {
-            let Some(mut slot) = self.rows.remove(&id) else { continue };
+            let Some(place) = self.places.get(&id).copied() else { continue };
+            let Some(mut slot) = self.slots[place].take() else { continue };
             if slot.visible_from <= now {
                 let older = slot.older.take();
                 self.forget_versions(&id, older.as_deref(), slot.row.stamp());
@@ -229,7 +246,7 @@ impl Table {
             } else {
                 self.unsettled.insert(id);
             }
-            self.rows.insert(id, slot);
+            self.slots[place] = Some(slot);
         }
     }
 
@@ -246,8 +263,8 @@ impl Table {
     pub fn reindex_field(&mut self, field: usize) {
         let mut keys: HashMap<Box<str>, Vec<RecordId>> = HashMap::new();
         if self.is_key(field) {
-            for (id, slot) in &self.rows {
-                if let Some(key) = key_text(slot.row.stored(field)) {
+            for (id, row) in self.all() {
+                if let Some(key) = key_text(row.stored(field)) {
                     keys.entry(key).or_default().push(*id);
                 }
             }
@@ -255,19 +272,34 @@ impl Table {
         self.by_key.insert(field, keys);
     }
 
-    /// Fills an empty table quickly with rows sorted by id. Later rows of the same id win.
+    /// Fills an empty table quickly. Every id must occur once.
     pub fn load(&mut self, rows: Vec<(RecordId, Row)>) {
         self.next_number += rows.len() as u64;
-        self.by_stamp = rows.iter().map(|(id, row)| (row.stamp(), *id)).collect();
-        self.rows = rows
-            .into_iter()
-            .map(|(id, row)| (id, Slot { row, visible_from: i64::MIN, older: None }))
-            .collect();
+        let numbered = || rows.iter().enumerate();
+        self.by_stamp = numbered().map(|(place, (id, row))| ((row.stamp(), *id), place)).collect();
+        self.order = numbered().map(|(place, (id, _))| (*id, place)).collect();
+        self.places = numbered().map(|(place, (id, _))| (*id, place)).collect();
+        let slot = |row| Some(Slot { row, visible_from: i64::MIN, older: None });
+        self.slots = rows.into_iter().map(|(_, row)| slot(row)).collect();
         for field in 0..self.def.fields().len() {
             if self.is_key(field) {
                 self.reindex_field(field);
             }
         }
+    }
+
+    /// Where a row is, or will be.
+    fn place_of(&mut self, id: RecordId) -> usize {
+        if let Some(place) = self.places.get(&id) {
+            return *place;
+        }
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.places.insert(id, place);
+        self.order.insert(id, place);
+        place
     }
 
     fn forget_versions(&mut self, id: &RecordId, slot: Option<&Slot>, keep_stamp: i64) {
