@@ -1,5 +1,7 @@
 //! What only PostgreSQL does: the binary format against a server, races between writers, logins, migrations.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 mod fixture;
 
 use std::error::Error as _;

@@ -230,26 +230,34 @@ pub(super) async fn bind_waiting(
         .await
         .map_err(store_error(DURING))?;
 
-    let mut by_link: BTreeMap<(String, String), (Vec<Uuid>, Vec<Uuid>, Vec<String>)> = BTreeMap::new();
+    let mut by_link: BTreeMap<(String, String), Waiting> = BTreeMap::new();
     for (table, link, child, external_id) in waiting {
         let Some(parent) = created.get(external_id.as_str()) else { continue };
-        let (children, parents, external_ids) = by_link.entry((table, link)).or_default();
-        children.push(child);
-        parents.push(*parent);
-        external_ids.push(external_id);
+        let waiting = by_link.entry((table, link)).or_default();
+        waiting.children.push(child);
+        waiting.parents.push(*parent);
+        waiting.external_ids.push(external_id);
     }
-    for ((table, link), (children, parents, external_ids)) in by_link {
+    for ((table, link), waiting) in by_link {
         sqlx::query(AssertSqlSafe(bind_statement(&table, &link)))
             .bind(scope.tenant_key())
             .bind(scope.connection.as_str())
-            .bind(children)
-            .bind(parents)
-            .bind(external_ids)
+            .bind(waiting.children)
+            .bind(waiting.parents)
+            .bind(waiting.external_ids)
             .execute(tx.connection())
             .await
             .map_err(sink_error("binding late parents", |_| None))?;
     }
     Ok(())
+}
+
+/// Children of one table that wait, with their parents, column by column.
+#[derive(Default)]
+struct Waiting {
+    children: Vec<Uuid>,
+    parents: Vec<Uuid>,
+    external_ids: Vec<String>,
 }
 
 /// A child that was written again meanwhile, with another parent or none, stays as it is.
