@@ -1,0 +1,247 @@
+//! Where the demo keeps its rows. It replaces what an earlier demo made, and nothing else.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use sync_wiring::core::{Retry, StoreError, Subscription, SubscriptionStore, UnitOfWork};
+use sync_wiring::postgres::PgStore;
+use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
+use url::Url;
+
+use super::act::Act;
+use super::stage::RunLine;
+use super::story::Story;
+use crate::error::CliError;
+
+/// The id of the demo's connection.
+pub(super) const CONNECTION: &str = "demo";
+/// Stands in every subscription of the demo: this is how its databases are told from others.
+pub(super) const MARK: &str = "made by hexsync demo";
+/// Holds the server's address where it has a password.
+pub(super) const URL_VARIABLE: &str = "HEXSYNC_DEMO_DATABASE_URL";
+
+const FILE: &str = "hexsync-demo.db";
+const CONFIG: &str = "hexsync-demo.toml";
+const CONFIG_MARK: &str = "# Written by `hexsync demo`, which writes it anew each time.";
+const SCHEMA: &str = "hexsync_demo";
+
+/// Where it is, for people.
+#[derive(Serialize)]
+pub(super) struct Place {
+    store: &'static str,
+    /// The file, or the server's address without its password.
+    pub(super) at: String,
+    /// Only on a server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'static str>,
+    config: &'static str,
+    /// Whether the address has a password, which the configuration must not hold.
+    #[serde(skip)]
+    has_password: bool,
+}
+
+impl Place {
+    pub(super) fn of(url: Option<&SecretString>) -> Self {
+        let Some(url) = url else {
+            let at = FILE.to_owned();
+            return Self { store: "SQLite", at, schema: None, config: CONFIG, has_password: false };
+        };
+        // What is no address is refused when it is opened; until then nothing of it is shown.
+        let parsed = Url::parse(url.expose_secret()).ok();
+        let has_password = parsed.as_ref().is_none_or(|url| {
+            url.password().is_some() || url.query_pairs().any(|(key, _)| key.eq_ignore_ascii_case("password"))
+        });
+        let at = parsed.map_or_else(String::new, |mut url| {
+            // Refused only for addresses that can't have a password.
+            let _ = url.set_password(None);
+            if has_password {
+                url.set_query(None);
+            }
+            url.to_string()
+        });
+        Self { store: "PostgreSQL", at, schema: Some(SCHEMA), config: CONFIG, has_password }
+    }
+
+    /// Writes a configuration for looking around afterwards.
+    ///
+    /// # Errors
+    /// When there is one that somebody else wrote.
+    pub(super) fn write_config(&self) -> Result<(), CliError> {
+        match fs::read_to_string(CONFIG) {
+            Ok(text) if text.starts_with(CONFIG_MARK) => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Ok(_) | Err(_) => return Err(not_ours(&format!("./{CONFIG}"))),
+        }
+        let url = match self.schema {
+            None => format!("url = \"sqlite:{FILE}\""),
+            Some(_) if self.has_password => format!("url_env = \"{URL_VARIABLE}\""),
+            // The address came through a parser, which leaves neither quotes nor backslashes.
+            Some(_) => format!("url = \"{}\"", self.address_with_schema()),
+        };
+        let text = format!(
+            "{CONFIG_MARK}\n# For looking around in what it made; the simulated org is gone.\n\n[database]\n{url}\n"
+        );
+        fs::write(CONFIG, text).map_err(|error| {
+            CliError::new(anyhow::Error::new(error).context(format!("./{CONFIG} can't be written")))
+                .next("run it in a directory of yours")
+        })
+    }
+
+    /// The server's address so that every table is looked for in the demo's schema.
+    fn address_with_schema(&self) -> String {
+        let separator = if self.at.contains('?') { '&' } else { '?' };
+        format!("{}{separator}options[search_path]={SCHEMA}", self.at)
+    }
+
+    /// Commands to try next. They work as they stand.
+    pub(super) fn next_steps(&self, story: &Story, runs: &[RunLine]) -> Vec<String> {
+        let program = std::env::args().next().unwrap_or_else(|| "hexsync".to_owned());
+        let program = if program.contains(' ') { format!("'{program}'") } else { program };
+        let mut steps = Vec::new();
+        if self.has_password {
+            // The password is the reader's to fill in.
+            steps.push(format!("export {URL_VARIABLE}='{}'", self.address_with_schema()));
+        }
+        let mut step = |rest: String| steps.push(format!("{program} --config {CONFIG} {rest}"));
+        step("runs".to_owned());
+        if let Some(run) = runs.iter().rev().find(|run| run.act == Act::Delta) {
+            step(format!("items {}", run.run));
+        }
+        if let Some(history) = &story.history {
+            step(format!("history {} {}", history.entity, history.external_id));
+        }
+        step("dead-letters list".to_owned());
+        steps
+    }
+}
+
+fn not_ours(what: &str) -> CliError {
+    CliError::text(format!("{what} was not made by this demo, so it is left alone"))
+        .next("move it away, or run the demo in another directory")
+}
+
+fn refused(error: StoreError) -> CliError {
+    CliError::new(error).next("free the place, or name another by --database-url")
+}
+
+/// The demo's file, empty and migrated.
+///
+/// # Errors
+/// When there is a file of that name that no demo made.
+pub(super) async fn fresh_sqlite() -> Result<SqliteStore, CliError> {
+    let there = match File::open(FILE) {
+        Ok(mut file) => Some(looks_like_one(&mut file)?),
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        Err(error) => return Err(error.into()),
+    };
+    match there {
+        None => {}
+        Some(true) if was_made_here().await? => remove()?,
+        Some(_) => return Err(not_ours(&format!("./{FILE}"))),
+    }
+    let store = SqliteStoreBuilder::file(FILE).connect().await.map_err(refused)?;
+    store.migrate().await.map_err(refused)?;
+    Ok(store)
+}
+
+/// Whether a file can be a database of ours, without opening it as one: that alone would change others.
+fn looks_like_one(file: &mut File) -> io::Result<bool> {
+    let mut head = Vec::new();
+    file.take(20).read_to_end(&mut head)?;
+    // The write format at offset 18 is 2 for write-ahead logging: https://www.sqlite.org/fileformat.html
+    Ok(head.starts_with(b"SQLite format 3\0") && head.get(18) == Some(&2))
+}
+
+/// Whether all of a database's subscriptions carry the mark.
+async fn was_made_here() -> Result<bool, CliError> {
+    let found = match SqliteStoreBuilder::url(format!("sqlite://{FILE}?mode=rw")).connect().await {
+        Ok(store) => {
+            let found = is_marked(&store).await;
+            store.close().await;
+            found
+        }
+        Err(error) => Err(error),
+    };
+    match found {
+        Err(error) if error.retry() == Retry::Soon => Err(refused(error)),
+        // Not our tables, or those of another release: then it is for its owner to say what becomes of it.
+        Err(_) => Ok(false),
+        Ok(marked) => Ok(marked),
+    }
+}
+
+async fn is_marked<S>(store: &S) -> Result<bool, StoreError>
+where
+    S: UnitOfWork + SubscriptionStore<<S as UnitOfWork>::Tx>,
+{
+    let mut tx = UnitOfWork::begin(store).await?;
+    let found = store.subscriptions(&mut tx, None).await;
+    UnitOfWork::rollback(store, tx).await?;
+    let is_ours = |subscription: &Subscription| subscription.external_ref.as_deref() == Some(MARK);
+    found.map(|found| !found.is_empty() && found.iter().all(is_ours))
+}
+
+fn remove() -> io::Result<()> {
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::remove_file(Path::new(&format!("{FILE}{suffix}"))) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The demo's schema, empty and migrated.
+///
+/// # Errors
+/// When there is a schema of that name that no demo made.
+pub(super) async fn fresh_postgres(url: &SecretString) -> Result<PgStore, CliError> {
+    const EXISTS: &str = "select exists (select from pg_namespace where nspname = 'hexsync_demo')";
+    const DROP: &str = "drop schema hexsync_demo cascade";
+    let open =
+        || PgStore::builder(url.expose_secret()).application_name("hexsync demo").schema(SCHEMA).connect();
+    let sql = |error: sqlx::Error| {
+        CliError::new(anyhow::Error::new(error).context(format!("the schema {SCHEMA} can't be made anew")))
+    };
+    let store = open().await.map_err(refused)?;
+    let exists: bool = sqlx::query_scalar(EXISTS).fetch_one(store.pool()).await.map_err(sql)?;
+    let store = if exists {
+        if !is_marked(&store).await.unwrap_or(false) {
+            return Err(CliError::text(format!(
+                "the schema {SCHEMA} was not made by this demo, so it is left alone"
+            ))
+            .next("rename it or drop it, or name another database by --database-url"));
+        }
+        sqlx::query(DROP).execute(store.pool()).await.map_err(sql)?;
+        // Statements prepared on the old tables are of no use on the new ones.
+        store.pool().close().await;
+        open().await.map_err(refused)?
+    } else {
+        store
+    };
+    store.migrate().await.map_err(refused)?;
+    Ok(store)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn password_is_neither_shown_nor_written() {
+        for url in ["postgres://ann:hunter2@db/x", "postgres://ann@db/x?password=hunter2"] {
+            let place = Place::of(Some(&SecretString::from(url)));
+            assert!(place.has_password);
+            assert!(!place.at.contains("hunter2"), "{}", place.at);
+        }
+        assert!(!Place::of(Some(&SecretString::from("postgres://ann@db/x"))).has_password);
+    }
+
+    #[test]
+    fn what_is_no_address_is_not_shown() {
+        assert_eq!(Place::of(Some(&SecretString::from("hunter2"))).at, "");
+    }
+}
