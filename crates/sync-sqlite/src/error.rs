@@ -115,6 +115,11 @@ pub(crate) fn connect_error(path: Option<&Path>, error: sqlx::Error) -> StoreErr
     StoreError::Refused { during: DURING, source: source.into() }
 }
 
+/// Whether one value would be larger than SQLite takes, a thousand million bytes.
+pub(crate) fn is_too_big(error: &sqlx::Error) -> bool {
+    code(error).is_some_and(|code| code & 0xff == TOOBIG)
+}
+
 fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,

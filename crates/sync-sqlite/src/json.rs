@@ -1,13 +1,17 @@
-//! Many rows in one parameter: a JSON array of arrays, which `jsonb_each` takes apart again.
+//! Many rows in one value: a JSON array of arrays.
+//!
+//! As a parameter, `jsonb_each` takes it apart again; as an answer, `json_group_array` makes it.
 //!
 //! One parameter keeps the number of statements fixed whatever the size of a batch, and costs one copy on the
 //! way to SQLite's thread. `value ->> n` then reads the n-th value of a row, from 0: text, whole numbers and
 //! nulls come out as they are, true and false as 1 and 0, objects as JSON text.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
-use serde::Serialize;
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
 /// Rows, or single values, for one parameter.
@@ -68,7 +72,7 @@ impl JsonRows {
     }
 
     /// A value as JSON text. An object needs no further quotes: it comes out as text by itself.
-    pub(crate) fn object(&mut self, value: &impl Serialize) {
+    pub(crate) fn object<V: Serialize>(&mut self, value: &V) {
         self.value(value);
     }
 
@@ -117,6 +121,50 @@ pub(crate) fn instant(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Micros, true)
 }
 
+/// One column of a row that `json_array` made.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Scalar<'a> {
+    Null,
+    Int(i64),
+    Text(Cow<'a, str>),
+}
+
+impl<'de> Deserialize<'de> for Scalar<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Column;
+
+        impl<'de> Visitor<'de> for Column {
+            type Value = Scalar<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("null, a whole number or text")
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Null)
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Int(number))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Scalar<'de>, E> {
+                number.try_into().map(Scalar::Int).map_err(E::custom)
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Scalar<'de>, E> {
+                Ok(Scalar::Text(Cow::Owned(text.to_owned())))
+            }
+        }
+
+        deserializer.deserialize_any(Column)
+    }
+}
+
 /// Text without the characters that not every store keeps.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
     if text.as_bytes().contains(&0) { text.replace('\0', "\u{FFFD}").into() } else { text.into() }
@@ -141,6 +189,14 @@ mod tests {
         });
         assert_eq!(rows.finish(), r#"[["a\"[",-1,null],[true,"\"x\"",null]]"#);
         assert_eq!(JsonRows::texts([].into_iter()).finish(), "[]");
+    }
+
+    #[test]
+    fn columns_are_read_as_they_are() {
+        let row: Vec<Scalar<'_>> = serde_json::from_str(r#"[null,-9223372036854775808,"a","a\n"]"#).unwrap();
+        let text = |text: &'static str| Scalar::Text(text.into());
+        assert_eq!(row, [Scalar::Null, Scalar::Int(i64::MIN), text("a"), text("a\n")]);
+        assert!(serde_json::from_str::<Scalar<'_>>("1.5").is_err());
     }
 
     #[test]

@@ -200,11 +200,9 @@ fn write_item(row: &mut JsonRows, item: &RunItem) {
     row.text(item.operation.as_str());
     row.text(item.status.as_str());
     row.opt(item.local_id.as_ref(), |row, id| row.shown(id.as_str()));
-    row.opt((!item.changed_fields.is_empty()).then_some(&item.changed_fields), |row, changed| {
-        row.object(changed)
-    });
+    row.opt((!item.changed_fields.is_empty()).then_some(&item.changed_fields), JsonRows::object);
     row.opt(item.title.as_deref(), JsonRows::shown);
     row.opt(item.error.as_deref(), JsonRows::shown);
     row.opt(item.reason.as_deref(), JsonRows::shown);
-    row.opt(item.last_image.as_ref(), |row, image| row.object(image));
+    row.opt(item.last_image.as_ref(), JsonRows::object);
 }

@@ -221,6 +221,7 @@ async fn closed_store_leaves_one_file() {
     assert!(matches!(error, StoreError::Unavailable { .. }), "{error:?}");
 }
 
+#[expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
 async fn refused(path: &Path, expected: &str) {
     let error = SqliteStore::open(path).await.unwrap_err();
     assert!(matches!(error, StoreError::Refused { .. }), "{error:?}");

@@ -1,13 +1,11 @@
 //! A table's columns, and the values of canonical fields in them.
 
 use chrono::NaiveDate;
-use sqlx::Row as _;
-use sqlx::sqlite::SqliteRow;
 use sync_core::value::{parse_decimal, parse_instant};
 use sync_core::{Canonical, FieldDef, FieldKind, FieldValue, TableDef, ValueRef};
 
 use super::quoted;
-use crate::json::JsonRows;
+use crate::json::{JsonRows, Scalar};
 
 /// The columns of one table; names of SQL are quoted.
 pub(super) struct Columns {
@@ -55,17 +53,15 @@ pub(super) fn write(row: &mut JsonRows, kind: FieldKind, value: ValueRef<'_>) ->
 }
 
 /// Reads a field's value; what is wrong with it otherwise, in words without the value.
-pub(super) fn read(row: &SqliteRow, column: usize, kind: FieldKind) -> Result<FieldValue, &'static str> {
-    if matches!(kind, FieldKind::Bool | FieldKind::Int) {
-        let number: Option<i64> = row.try_get(column).map_err(|_| "it is no whole number")?;
-        return Ok(match (number, kind) {
-            (None, _) => FieldValue::Null,
-            (Some(number), FieldKind::Bool) => FieldValue::Bool(number != 0),
-            (Some(number), _) => FieldValue::Int(number),
-        });
-    }
-    let text: Option<&str> = row.try_get(column).map_err(|_| "it is no text")?;
-    let Some(text) = text else { return Ok(FieldValue::Null) };
+pub(super) fn read(stored: &Scalar<'_>, kind: FieldKind) -> Result<FieldValue, &'static str> {
+    let text = match (stored, kind) {
+        (Scalar::Null, _) => return Ok(FieldValue::Null),
+        (Scalar::Int(number), FieldKind::Bool) => return Ok(FieldValue::Bool(*number != 0)),
+        (Scalar::Int(number), FieldKind::Int) => return Ok(FieldValue::Int(*number)),
+        (_, FieldKind::Bool | FieldKind::Int) => return Err("it is no whole number"),
+        (Scalar::Text(text), _) => &**text,
+        _ => return Err("it is no text"),
+    };
     Ok(match kind {
         FieldKind::Decimal => {
             FieldValue::Decimal(parse_decimal(text).ok_or("it is no decimal of at most 28 digits")?)

@@ -1,5 +1,7 @@
 //! A store on a file of its own, and a second connection that looks at it from outside.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
