@@ -3,7 +3,7 @@
 use super::run::ActiveRun;
 use super::{ExecuteSync, RunFailure, RunReport, RunRequest};
 use crate::{
-    Acquired, Canonical, Counts, NewRun, Retry, RunId, Scope, StoreError, SyncError, UnitOfWork,
+    Acquired, Canonical, Counts, NewRun, RunId, Scope, StoreError, SyncError, UnitOfWork,
     require_tenant,
 };
 
@@ -124,11 +124,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
                 Ok(()) => return Ok(()),
                 // Closed by a process that took the lease over, or by an earlier try whose answer was lost.
                 Err(StoreError::Fenced) => return Ok(()),
-                Err(error) if error.retry() == Retry::Soon => {
-                    if self.pause_for_store(&error, &mut attempt).await.is_err() {
-                        return Err(error.into());
-                    }
-                }
+                Err(error) if self.waited_for_store(&error, &mut attempt).await => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -28,6 +28,7 @@ mod settle;
 mod split;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -39,7 +40,7 @@ pub use request::{ReadMode, RunFailure, RunObserver, RunReport, RunRequest};
 
 use self::batch::BatchError;
 use self::intake::Intake;
-use self::run::ActiveRun;
+use self::run::{ActiveRun, Committed};
 use crate::{
     Canonical, Change, ChangeSource, Clock, ExternalId, FieldDiffer, HolderId, IdGenerator, Jitter,
     LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError, StorePorts, SyncError, SyncSink,
@@ -108,7 +109,13 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
                 () = request.cancel.cancelled() => return Err(RunFailure::Cancelled),
                 next = timeout(run.lease.renew_every(), intake.next()) => match next {
                     Ok(batch) => return batch.transpose().map_err(RunFailure::from),
-                    Err(_waited) => self.renew_lease(run).await?,
+                    Err(_waited) => match self.renew_lease(run).await {
+                        // The next batch renews it too, and proves that it is still ours.
+                        Err(error) if error.retry() == Retry::Soon => {
+                            tracing::warn!(error = %error, "the lease could not be renewed; trying again");
+                        }
+                        renewed => renewed?,
+                    },
                 },
             }
         }
@@ -134,8 +141,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
                     continue;
                 }
                 Err(BatchError::InDoubt(error, committed)) => {
-                    self.pause_for_store(&error, &mut attempt).await?;
-                    if self.was_committed(run, &committed).await? {
+                    if self.was_committed_after_all(run, &committed, error, &mut attempt).await? {
                         run.absorb(*committed);
                         break;
                     }
@@ -143,7 +149,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
                 }
                 Err(BatchError::Store(error)) => error,
             };
-            if self.pause_for_store(&error, &mut attempt).await.is_err() {
+            if !self.waited_for_store(&error, &mut attempt).await {
                 return Err(error.into());
             }
         }
@@ -153,20 +159,34 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         Ok(())
     }
 
-    /// Waits before the store is asked again, or says that it is no use.
-    async fn pause_for_store(&self, error: &StoreError, attempt: &mut u32) -> Result<(), RunFailure> {
+    /// Finds out what became of a commit whose answer was lost, as soon as the store answers again.
+    async fn was_committed_after_all(
+        &self,
+        run: &ActiveRun,
+        committed: &Committed,
+        mut error: StoreError,
+        attempt: &mut u32,
+    ) -> Result<bool, RunFailure> {
+        while self.waited_for_store(&error, attempt).await {
+            match self.was_committed(run, committed).await {
+                Err(again) if again.retry() == Retry::Soon => error = again,
+                answer => return answer.map_err(RunFailure::from),
+            }
+        }
+        Err(error.into())
+    }
+
+    /// Waits before the store is asked again; `false` when that is no use, by the kind of error or because it
+    /// was asked often enough.
+    async fn waited_for_store(&self, error: &StoreError, attempt: &mut u32) -> bool {
         *attempt += 1;
         if error.retry() != Retry::Soon || *attempt >= self.options.store_attempts {
-            return Err(StoreError::Unavailable {
-                during: "applying a batch",
-                source: error.to_string().into(),
-            }
-            .into());
+            return false;
         }
-        tracing::warn!(error = %error, attempt, "the store is unavailable; trying the batch again");
-        let doubled = std::time::Duration::from_millis(500) * 2_u32.pow((*attempt).min(5));
+        tracing::warn!(error = %error, attempt, "the store is unavailable; trying again");
+        let doubled = Duration::from_millis(500) * 2_u32.pow((*attempt).min(5));
         tokio::time::sleep(doubled.mul_f64(0.5 + self.jitter.fraction() / 2.0)).await;
-        Ok(())
+        true
     }
 
     /// Fetches these records whole and puts them in the place of what came of them (R13).

@@ -1,5 +1,7 @@
 //! The rules of a run, R1 to R20, each by the tests that name it. State is shown on the memory store.
 
+#![allow(clippy::unwrap_used, reason = "a test, its helpers included, may panic")]
+
 mod apply;
 mod audit;
 mod lifecycle;
