@@ -21,7 +21,7 @@ impl World {
     async fn played() -> Self {
         // Refused only when another test of this process was first.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-        let crm = Crm::start(Source::Generated(100), 3).await.unwrap();
+        let crm = Crm::start(Source::Generated(200), 3).await.unwrap();
         let store = SqliteStore::in_memory().await.unwrap();
         store.migrate().await.unwrap();
         let feeds = stage::subscribe(&store).await.unwrap();
