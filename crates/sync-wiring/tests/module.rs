@@ -1,12 +1,13 @@
 //! What a module holds reaches every engine that it makes.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_wiring::account::Account;
 use sync_wiring::core::{
-    Change, Clock, NoopPolicy, RunRequest, Subscription, SubscriptionId, SubscriptionStore, SyncError,
-    TenantId, TimeOrderedIds, UnitOfWork,
+    Change, Clock, NoopPolicy, ReadMode, RunRequest, Subscription, SubscriptionId, SubscriptionStore,
+    SyncError, TenantId, TimeOrderedIds, UnitOfWork,
 };
 use sync_wiring::core::{EngineOptions, IdGenerator};
 use sync_wiring::memory::{MemoryStore, ScriptedSource};
@@ -60,7 +61,7 @@ async fn clock_and_options_reach_the_engine() {
     let feed = subscription(&store, None).await;
     let run = async |module: &SyncModule<MemoryStore>| {
         let engine = module.account().source(source()).build().unwrap();
-        engine.execute(RunRequest::new(feed.clone(), "test")).await.unwrap()
+        engine.execute(RunRequest::new(feed.clone(), "test").mode(ReadMode::Full)).await.unwrap()
     };
     let first = run(&module).await;
     assert_eq!(first.counts.created, 2);

@@ -92,7 +92,7 @@ async fn one<S: AppStore>(
         Ok::<_, CliError>(feed.run(order).await)
     };
     let line = match outcome.await {
-        Ok(Ok(report)) => Line::of_report(subscription, name, report),
+        Ok(Ok(report)) => Line::of_report(subscription, name, &report),
         Ok(Err(error)) => Line::of_refusal(subscription, name, error),
         Err(error) => {
             let (text, next) = error.parts();
@@ -105,7 +105,7 @@ async fn one<S: AppStore>(
 }
 
 impl Line {
-    fn of_report(subscription: &Subscription, name: String, report: RunReport) -> Self {
+    fn of_report(subscription: &Subscription, name: String, report: &RunReport) -> Self {
         let end = match (&report.failure, report.status) {
             (Some(RunFailure::Cancelled), _) => Exit::Interrupted,
             // The API budget is spent: what was read is applied, the rest waits.

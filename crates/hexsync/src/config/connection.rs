@@ -157,7 +157,7 @@ fn auth(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, kind: Option<Aut
         return None;
     };
     let login = login_urls(reader, section, kind);
-    let auth = match kind {
+    match kind {
         AuthKind::RefreshToken => {
             let client_id = client_id(reader, section);
             let client_secret = secret(reader, section, "client_secret_env", "client_secret_file");
@@ -206,8 +206,7 @@ fn auth(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, kind: Option<Aut
                 required_secret(reader, section, "access_token_env", "access_token_file", help);
             Some(Auth::AccessToken { instance_url: instance_url?, access_token: access_token? })
         }
-    };
-    auth
+    }
 }
 
 /// Notes keys that belong to another way of signing in, so that nobody believes they have an effect.

@@ -252,7 +252,7 @@ impl<'d, 'i> Section<'d, 'i> {
     pub(super) fn finish(self, reader: &mut Reader<'_>) {
         for (key, _) in self.table {
             let name = key.get_ref().as_ref();
-            if self.asked.iter().any(|asked| *asked == name) {
+            if self.asked.contains(&name) {
                 continue;
             }
             let (message, help) = if SECRETS.contains(&name) {

@@ -67,18 +67,23 @@ async fn second_process_on_a_subscription_is_told_who_is_first() {
     assert_eq!(round["runs"][0]["counts"]["created"], 20);
 }
 
-/// One subscription that fails leaves the others alone, and the exit code says so.
+/// An org whose calls are spent: what was read is applied, the rest waits, and the exit code says so.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failure_of_one_subscription_is_partial() {
+async fn spent_api_calls_end_a_round_in_part() {
     let this = Installation::ready(SMALL).await;
-    this.org().control().set_faults(vec![FaultRule::new(Fault::InternalError).on("describe").skip(1)]);
+    this.org().control().set_faults(vec![FaultRule::new(Fault::DailyLimit).on("query").skip(1)]);
     let said = this.run(&["run", "--all", "--json"]).await;
     let round: Json = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(said.code, Some(3), "{round}");
-    let status = |name: &str| {
+    let run = |name: &str| {
         let runs = round["runs"].as_array().unwrap();
-        runs.iter().find(|run| run["name"] == name).unwrap()["status"].as_str().unwrap().to_owned()
+        runs.iter().find(|run| run["name"] == name).unwrap().clone()
     };
-    assert_eq!(status("main/user"), "success");
-    assert_eq!(status("main/account"), "failed");
+    assert_eq!(run("main/user")["status"], "success");
+    assert_eq!(run("main/account")["status"], "cancelled");
+    let error = run("main/account")["error"].as_str().unwrap().to_owned();
+    assert!(error.contains("the API budget is spent"), "{error}");
+    this.org().control().set_faults(Vec::new());
+    let round = this.json(&["run", "--all"]).await;
+    assert_eq!(round["runs"][1]["counts"]["created"], 20, "{round}");
 }

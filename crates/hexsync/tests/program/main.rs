@@ -1,4 +1,5 @@
 //! The real program, from outside: arguments, files, exit codes, what it prints and what it leaves behind.
+#![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod dead_letters;
 mod diagnosis;

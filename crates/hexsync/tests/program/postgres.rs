@@ -22,8 +22,8 @@ async fn installation_lives_on_postgres() {
     let Some(server) = server() else { return };
     let name = format!("hexsync_program_{}", std::process::id());
     let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
-    admin.execute(format!("drop database if exists {name}").as_str()).await.unwrap();
-    admin.execute(format!("create database {name}").as_str()).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("drop database if exists {name}"))).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
 
     let mut this = Installation::with_org(SMALL, "url_env = \"T_DATABASE\"").await;
     let mut url = url::Url::parse(&server).unwrap();
@@ -44,5 +44,5 @@ async fn installation_lives_on_postgres() {
     assert_eq!(history["records"][0]["state"]["deleted"], true);
     this.ok(&["doctor"]).await;
 
-    admin.execute(format!("drop database {name} with (force)").as_str()).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
 }

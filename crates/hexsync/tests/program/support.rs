@@ -10,27 +10,27 @@ use crm_sandbox::{SalesforceSandbox, SimClock};
 use serde_json::Value as Json;
 
 /// The program, a folder, an org.
-pub struct Installation {
-    pub dir: tempfile::TempDir,
-    pub org: Option<Running>,
-    pub env: Vec<(&'static str, String)>,
+pub(crate) struct Installation {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) org: Option<Running>,
+    pub(crate) env: Vec<(&'static str, String)>,
 }
 
 /// What the program said and how it ended.
-pub struct Said {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Installation {
     /// A folder without anything, and no org.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), org: None, env: Vec::new() }
     }
 
     /// A configuration for an org of this size, with its secrets in the environment, on this database.
-    pub async fn with_org(spec: OrgSpec, database: &str) -> Self {
+    pub(crate) async fn with_org(spec: OrgSpec, database: &str) -> Self {
         let clock = SimClock::ticking_from(chrono::Utc::now());
         let settings = SalesforceSettings { api_max: 100_000, ..SalesforceSettings::default() };
         let org =
@@ -62,7 +62,7 @@ overlap = "0s"
     }
 
     /// The same on SQLite, migrated and with its subscriptions.
-    pub async fn ready(spec: OrgSpec) -> Self {
+    pub(crate) async fn ready(spec: OrgSpec) -> Self {
         let this = Self::with_org(spec, "url = \"sqlite:hexsync.db\"").await;
         this.ok(&["migrate"]).await;
         this.ok(&["subscriptions", "add"]).await;
@@ -70,20 +70,20 @@ overlap = "0s"
     }
 
     /// The running org.
-    pub fn org(&self) -> &Running {
+    pub(crate) fn org(&self) -> &Running {
         self.org.as_ref().unwrap()
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         std::fs::write(self.path(name), content).unwrap();
     }
 
     /// The program with these arguments, ready to start in the folder.
-    pub fn command(&self, args: &[&str]) -> Command {
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hexsync"));
         command.args(args).current_dir(self.dir.path()).stdin(Stdio::null());
         for name in ["RUST_LOG", "HEXSYNC_CONFIG"] {
@@ -94,20 +94,20 @@ overlap = "0s"
     }
 
     /// Runs the program to its end.
-    pub async fn run(&self, args: &[&str]) -> Said {
+    pub(crate) async fn run(&self, args: &[&str]) -> Said {
         let mut command = self.command(args);
         wait(move || command.output().unwrap()).await
     }
 
     /// Runs it and expects that all went well.
-    pub async fn ok(&self, args: &[&str]) -> String {
+    pub(crate) async fn ok(&self, args: &[&str]) -> String {
         let said = self.run(args).await;
         assert_eq!(said.code, Some(0), "{args:?}\n{}\n{}", said.stdout, said.stderr);
         said.stdout
     }
 
     /// Runs it with `--json` and expects that all went well.
-    pub async fn json(&self, args: &[&str]) -> Json {
+    pub(crate) async fn json(&self, args: &[&str]) -> Json {
         let args: Vec<&str> = args.iter().copied().chain(["--json"]).collect();
         let stdout = self.ok(&args).await;
         serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{args:?}: {error}\n{stdout}"))
@@ -115,7 +115,7 @@ overlap = "0s"
 }
 
 /// Waits for a blocking call without holding up the org, which lives on this runtime.
-pub async fn wait(call: impl FnOnce() -> Output + Send + 'static) -> Said {
+pub(crate) async fn wait(call: impl FnOnce() -> Output + Send + 'static) -> Said {
     let output = tokio::task::spawn_blocking(call).await.unwrap();
     Said {
         code: output.status.code(),
@@ -125,11 +125,11 @@ pub async fn wait(call: impl FnOnce() -> Output + Send + 'static) -> Said {
 }
 
 /// A small org.
-pub const SMALL: OrgSpec = OrgSpec { users: 5, accounts: 20, contacts: 30, opportunities: 50 };
+pub(crate) const SMALL: OrgSpec = OrgSpec { users: 5, accounts: 20, contacts: 30, opportunities: 50 };
 
 impl Installation {
     /// The records of an object that are not in the bin.
-    pub fn live(&self, object: &str) -> Vec<RecordId> {
+    pub(crate) fn live(&self, object: &str) -> Vec<RecordId> {
         self.org().control().read(|org| {
             let rows = org.table(object).unwrap().all();
             rows.filter(|(_, row)| !row.is_deleted()).map(|(id, _)| *id).collect()
@@ -137,7 +137,7 @@ impl Installation {
     }
 
     /// Waits until the org has heard enough, at most a minute.
-    pub async fn until(
+    pub(crate) async fn until(
         &self,
         what: &str,
         enough: impl Fn(&std::collections::BTreeMap<&'static str, u64>) -> bool,
@@ -154,7 +154,7 @@ impl Installation {
 
 /// Ctrl-C for one child.
 #[cfg(unix)]
-pub fn interrupt(child: &std::process::Child) {
+pub(crate) fn interrupt(child: &std::process::Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
 }
