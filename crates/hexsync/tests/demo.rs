@@ -1,5 +1,7 @@
 //! `hexsync demo` as a newcomer runs it: it proves itself, can be run again, and touches nothing that is not its own.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,7 +1,7 @@
 //! The feeds of the demo, and their runs.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde::Serialize;
@@ -124,7 +124,7 @@ impl<S: AppStore> Stage<S> {
         let mut lines = Vec::with_capacity(Entity::ALL.len());
         for entity in Entity::ALL {
             let task = self.progress.task(format!("{} {}", act.name(), entity.name()), expected(entity));
-            let observer = Arc::clone(&task);
+            let observer = Arc::new(Pace { task: Arc::clone(&task), started: Instant::now() });
             let report = match entity {
                 Entity::User => Box::pin(self.run::<User>(entity, observer)).await,
                 Entity::Account => Box::pin(self.run::<Account>(entity, observer)).await,
@@ -137,16 +137,37 @@ impl<S: AppStore> Stage<S> {
         Ok(lines)
     }
 
-    async fn run<T: FromSalesforce>(&self, entity: Entity, task: Arc<Task>) -> Result<RunReport, CliError>
+    async fn run<T: FromSalesforce>(&self, entity: Entity, pace: Arc<Pace>) -> Result<RunReport, CliError>
     where
         S: EntityStore<T>,
     {
         let engine = salesforce::engine::<T, S>(&self.module, &self.crm)?;
         let request = RunRequest::new(self.feed(entity)?.clone(), PROVIDER)
             .cancel(self.stop.clone())
-            .observer(task as Arc<dyn RunObserver>);
+            .observer(pace as Arc<dyn RunObserver>);
         Ok(engine.execute(request).await?)
     }
+}
+
+/// Says how a run goes, in what is left of a line beside the bar.
+struct Pace {
+    task: Arc<Task>,
+    started: Instant,
+}
+
+impl RunObserver for Pace {
+    fn batch_committed(&self, counts: &Counts) {
+        let rate = per_second(counts.found, self.started.elapsed());
+        let text = match counts.parked {
+            0 => rate,
+            parked => format!("{rate}, {parked} parked"),
+        };
+        self.task.say(counts.found, text);
+    }
+}
+
+fn per_second(number: u64, time: Duration) -> String {
+    format!("{}/s", thousands((number as f64 / time.as_secs_f64().max(0.001)) as u64))
 }
 
 fn line(act: Act, entity: Entity, report: RunReport) -> Result<RunLine, CliError> {
@@ -191,9 +212,8 @@ fn sentence(report: &RunReport) -> String {
         }
     }
     text.push_str(&format!(", in {}", duration(report.duration)));
-    let seconds = report.duration.max(Duration::from_millis(1)).as_secs_f64();
     if counts.found >= 1_000 {
-        text.push_str(&format!(" ({}/s)", thousands((counts.found as f64 / seconds) as u64)));
+        text.push_str(&format!(" ({})", per_second(counts.found, report.duration)));
     }
     text
 }
