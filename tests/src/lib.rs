@@ -1,1 +1,18 @@
-//! What the end-to-end tests share.
+//! What the end-to-end tests share: a simulated org, a store and engines in between, and what must hold afterwards.
+
+pub mod check;
+pub mod client;
+pub mod clock;
+pub mod edit;
+pub mod entity;
+pub mod hook;
+pub mod org;
+pub mod process;
+pub mod proxy;
+pub mod store;
+mod stories;
+pub mod worker;
+pub mod world;
+
+#[doc(hidden)]
+pub use {sync_memory, sync_postgres, sync_sqlite};

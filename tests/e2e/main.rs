@@ -1,0 +1,16 @@
+//! The whole of it: a simulated Salesforce org, every store, and everything that goes wrong in between.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
+
+mod checks;
+mod cost;
+mod database;
+mod kill;
+mod lease;
+mod links;
+mod pages;
+mod pipeline;
+mod reconcile;
+mod records;
+mod soak;
+mod tenants;
