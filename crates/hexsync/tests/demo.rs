@@ -172,6 +172,7 @@ fn foreign_database_is_left_alone() {
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(stderr.contains("./hexsync-demo.db was not made by this demo"), "{what}: {stderr}");
         assert!(stderr.contains("next: move it away"), "{what}: {stderr}");
+        assert!(!demo.file("hexsync-demo.toml").exists(), "{what}");
     };
     fs::write(&file, "a shopping list").unwrap();
     refused("a text");

@@ -62,7 +62,7 @@ impl Demo {
         let crm = Crm::start(self.source(), self.seed).await?;
         opening.finish(&crm.census().sentence(crm.base_url()));
         let place = Place::of(self.database_url.as_ref());
-        place.write_config()?;
+        Place::check_config()?;
         match &self.database_url {
             None => {
                 let store = place::fresh_sqlite().await?;
@@ -95,6 +95,7 @@ async fn perform<S: AppStore>(
     out: &mut Out<'_>,
 ) -> Result<Exit, CliError> {
     let (progress, stop) = (out.progress(), signals::stop_token());
+    place.write_config()?;
     // Before anything else, because the subscriptions are what marks the database as the demo's.
     let feeds = stage::subscribe(&store).await?;
     let stage = Stage::new(store, feeds, crm.client().await?, progress, stop)?;

@@ -65,16 +65,23 @@ impl Place {
         Self { store: "PostgreSQL", at, schema: Some(SCHEMA), config: CONFIG, has_password }
     }
 
+    /// Whether the configuration's place is free, or holds what an earlier demo wrote.
+    ///
+    /// # Errors
+    /// When somebody else wrote it.
+    pub(super) fn check_config() -> Result<(), CliError> {
+        match fs::read_to_string(CONFIG) {
+            Ok(text) if text.starts_with(CONFIG_MARK) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Ok(_) | Err(_) => Err(not_ours(&format!("./{CONFIG}"))),
+        }
+    }
+
     /// Writes a configuration for looking around afterwards.
     ///
     /// # Errors
-    /// When there is one that somebody else wrote.
+    /// When the directory can't be written to.
     pub(super) fn write_config(&self) -> Result<(), CliError> {
-        match fs::read_to_string(CONFIG) {
-            Ok(text) if text.starts_with(CONFIG_MARK) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Ok(_) | Err(_) => return Err(not_ours(&format!("./{CONFIG}"))),
-        }
         let url = match self.schema {
             None => format!("url = \"sqlite:{FILE}\""),
             Some(_) if self.has_password => format!("url_env = \"{URL_VARIABLE}\""),
