@@ -115,16 +115,17 @@ struct Tally {
 impl Tally {
     fn checks(self) -> Vec<Check> {
         let Self { equal, older, parked, deleted, rows, folded, unequal, lost, unfolded } = self;
-        let mut compared = format!(
-            "{} rows equal the org's records, field by field; {parked} parked records keep their last good values",
+        let but_for = match older {
+            0 => String::new(),
+            n => format!(
+                " ({} but for one that another record's edit changed, which moves no stamp)",
+                thousands(n)
+            ),
+        };
+        let compared = format!(
+            "{} rows equal the org's records in every field{but_for}; {parked} parked ones keep their last good values",
             thousands(equal)
         );
-        if older > 0 {
-            compared.push_str(&format!(
-                ";\n    in {} rows a field that Salesforce calculates from another record is older: that moves no stamp",
-                thousands(older)
-            ));
-        }
         let deletions = format!("{} records deleted in the org are marked as deleted", thousands(deleted));
         let of = if folded == rows { String::new() } else { format!(" of {}", thousands(rows)) };
         let history = format!("the audit of {}{of} records folds to exactly their rows", thousands(folded));

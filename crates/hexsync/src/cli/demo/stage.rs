@@ -8,8 +8,8 @@ use serde::Serialize;
 use sync_wiring::account::Account;
 use sync_wiring::contact::Contact;
 use sync_wiring::core::{
-    ConnectionId, Counts, Provider, RunFailure, RunId, RunObserver, RunReport, RunRequest, RunStatus, Scope,
-    Subscription, SubscriptionId, UnitOfWork, UserId,
+    ConnectionId, Counts, EngineOptions, Provider, RunFailure, RunId, RunObserver, RunReport, RunRequest,
+    RunStatus, Scope, Subscription, SubscriptionId, UnitOfWork, UserId,
 };
 use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, POLL_ADAPTER, PROVIDER, SalesforceClient};
@@ -25,6 +25,9 @@ use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{Progress, Task, duration, thousands};
+
+/// The wait before a parked record is tried again.
+const RETRY_FIRST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// One feed per entity, in the order in which they are synced.
 pub(super) type Feeds = Vec<(Entity, Subscription)>;
@@ -86,7 +89,9 @@ impl<S: AppStore> Stage<S> {
         progress: Progress,
         stop: CancellationToken,
     ) -> Result<Self, CliError> {
-        let module = SyncModule::builder().store(store).build()?;
+        // Parked records are not tried again while the demo goes on, however long it takes.
+        let options = EngineOptions { retry_first: RETRY_FIRST, ..EngineOptions::default() };
+        let module = SyncModule::builder().store(store).options(options).build()?;
         Ok(Self { module, crm, feeds, progress, stop })
     }
 
