@@ -23,15 +23,23 @@ impl GrantStore {
         Self { origin, kept: MemoryTokenStore::default() }
     }
 
+    /// What is kept, unless the file has another refresh token by now: then another process replaced it, or an
+    /// operator connected anew.
     async fn known(&self, connection: &ConnectionId) -> Result<Option<StoredToken>, TokenStoreError> {
-        if let Some(kept) = self.kept.load(connection).await? {
-            return Ok(Some(kept));
+        let kept = self.kept.load(connection).await?;
+        if kept.is_some() && matches!(self.origin, Secret::Env(_)) {
+            return Ok(kept);
         }
         let token = self
             .origin
             .read("refresh token")
             .map_err(|error| TokenStoreError::new("the refresh token can't be read").caused_by(error))?;
-        Ok(Some(StoredToken::from_refresh_token(token)))
+        let is_newest = |kept: &StoredToken| {
+            let known = kept.refresh_token.as_ref();
+            known.is_some_and(|known| known.expose_secret() == token.expose_secret())
+        };
+        let kept = kept.filter(is_newest);
+        Ok(Some(kept.unwrap_or_else(|| StoredToken::from_refresh_token(token))))
     }
 
     fn write_back(&self, new: &SecretString) -> Result<(), TokenStoreError> {
@@ -69,7 +77,8 @@ impl TokenStore for GrantStore {
 
 /// Replaces a file's content in one step, readable by its owner only, safe against a crash at any instant.
 fn replace(path: &Path, content: &str) -> std::io::Result<()> {
-    let beside = path.with_extension("new");
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".hexsync-new");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
