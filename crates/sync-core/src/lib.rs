@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod event;
 mod field;
+mod fingerprint;
 pub mod history;
 mod id;
 mod middleware;
@@ -45,6 +46,7 @@ pub use engine::{
 pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
 pub use event::ChangeEvent;
 pub use field::FieldType;
+pub use fingerprint::Fingerprint;
 pub use id::{
     ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
     TenantId, UserId,
