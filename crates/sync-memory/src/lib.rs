@@ -4,6 +4,7 @@ mod dead_letters;
 mod error;
 mod events;
 mod leases;
+mod loopback;
 mod recorder;
 mod remote;
 mod scripted;
@@ -14,6 +15,7 @@ mod subscriptions;
 mod text;
 mod tx;
 
+pub use loopback::MemoryLoopbackStore;
 pub use remote::MemoryRemote;
 pub use scripted::ScriptedSource;
 pub use sink::MemorySink;

@@ -1,13 +1,18 @@
 //! The contract of every port that has an adapter in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
-use sync_core::contract::{Sample, SampleParent, SinkFixture, SourceFixture, StoreFixture, Tenancy};
-use sync_core::{
-    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ExternalId, LocalId, LocalListing, Scope,
-    Subscription, SubscriptionId, SyncSink, TableDef,
+use chrono::{DateTime, Utc};
+use sync_core::contract::{
+    LoopbackFixture, Sample, SampleParent, SinkFixture, SourceFixture, StoreFixture, Tenancy,
 };
-use sync_memory::{MemoryRemote, MemorySink, MemoryStore, MemoryTx};
+use sync_core::{
+    Canonical, Change, ChangeEmitter, ChangeEvent, ChangeSource, Clock, ExternalId, LocalId, LocalListing,
+    LoopbackFingerprintStore, Scope, Subscription, SubscriptionId, SyncSink, TableDef,
+};
+use sync_memory::{MemoryLoopbackStore, MemoryRemote, MemorySink, MemoryStore, MemoryTx};
 
 struct Memory(Arc<MemoryStore>);
 
@@ -113,6 +118,66 @@ impl SourceFixture for Remote {
     }
 }
 
+struct Loopback {
+    store: MemoryLoopbackStore,
+    clock: Arc<SteppedClock>,
+}
+
+/// Microseconds since 1970, moved by hand.
+#[derive(Default)]
+struct SteppedClock(AtomicI64);
+
+impl Clock for SteppedClock {
+    fn now(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).expect("steps are short")
+    }
+}
+
+impl LoopbackFixture for Loopback {
+    async fn fresh(ttl: Duration) -> Option<Self> {
+        let clock = Arc::new(SteppedClock::default());
+        Some(Self { store: MemoryLoopbackStore::with_clock(ttl, Arc::<SteppedClock>::clone(&clock)), clock })
+    }
+
+    fn store(&self) -> Arc<dyn LoopbackFingerprintStore<Sample>> {
+        Arc::new(self.store.clone())
+    }
+
+    async fn record(&self, scope: &Scope, writes: &[(ExternalId, &Sample)]) {
+        self.store.record(scope, writes);
+    }
+
+    async fn pass(&self, time: Duration) {
+        self.clock.0.fetch_add(time.as_micros().try_into().expect("steps are short"), Ordering::SeqCst);
+    }
+
+    fn requests(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// R6: an echo is known up to the end of its time, and not a microsecond longer.
+#[tokio::test]
+async fn time_to_live_is_exact() {
+    let f = Loopback::fresh(Duration::from_secs(1)).await.expect("memory is always there");
+    let subscription = Remote(MemoryRemote::new()).subscription();
+    let scope = Scope {
+        tenant: None,
+        connection: subscription.connection,
+        subscription: subscription.id,
+        entity: "sample",
+        provider: "memory".into(),
+        user: "system".into(),
+    };
+    let echo = [Change::upsert("r1", Sample::default())];
+    f.record(&scope, &[("r1".into(), &Sample::default())]).await;
+    f.pass(Duration::from_micros(999_999)).await;
+    assert_eq!(f.store.are_echoes(&scope, &echo).await.expect("memory always answers"), [true]);
+    f.pass(Duration::from_micros(1)).await;
+    assert_eq!(f.store.are_echoes(&scope, &echo).await.expect("memory always answers"), [false]);
+}
+
 sync_core::store_contract!(Memory);
+sync_core::loopback_contract!(Loopback);
 sync_core::sink_contract!(Memory);
 sync_core::source_contract!(Remote);

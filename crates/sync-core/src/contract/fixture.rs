@@ -1,10 +1,12 @@
 //! What an adapter lends to its suite.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::sample::Sample;
 use crate::{
-    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ExternalId, LocalId, LocalListing, Scope, Store,
-    Subscription, SyncSink, TableDef, UnitOfWork,
+    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ExternalId, LocalId, LocalListing,
+    LoopbackFingerprintStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
 };
 
 /// A fixture's transaction.
@@ -103,6 +105,25 @@ pub trait SourceFixture: Sized + Send + Sync + 'static {
     fn disturb(&self) -> impl Future<Output = bool> + Send;
 }
 
+/// A fingerprint store to be tested.
+pub trait LoopbackFixture: Sized + Send + Sync + 'static {
+    /// A store that nothing was recorded in, which keeps fingerprints for `ttl`; `None` when the backend can't be
+    /// reached.
+    fn fresh(ttl: Duration) -> impl Future<Output = Option<Self>> + Send;
+
+    /// The store.
+    fn store(&self) -> Arc<dyn LoopbackFingerprintStore<Sample>>;
+
+    /// The store's write path: notes what we write to the CRM.
+    fn record(&self, scope: &Scope, writes: &[(ExternalId, &Sample)]) -> impl Future<Output = ()> + Send;
+
+    /// Lets this time pass for the store: moves its clock, or waits.
+    fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// How many requests were sent to the backend so far; `None` for a store that sends none.
+    fn requests(&self) -> Option<u64>;
+}
+
 /// Runs one case on a fresh store; what the macros call.
 pub async fn run<F: StoreFixture, C: AsyncFnOnce(F)>(tenancy: Tenancy, case: C) {
     if let Some(fixture) = present(F::fresh(tenancy).await) {
@@ -113,6 +134,14 @@ pub async fn run<F: StoreFixture, C: AsyncFnOnce(F)>(tenancy: Tenancy, case: C) 
 /// Runs one case on a fresh source; what the macros call.
 pub async fn run_source<F: SourceFixture, C: AsyncFnOnce(F)>(case: C) {
     if let Some(fixture) = present(F::fresh().await) {
+        case(fixture).await;
+    }
+}
+
+/// Runs one case on a fresh fingerprint store, which keeps what it is told for longer than a case takes; what the
+/// macro calls.
+pub async fn run_loopback<F: LoopbackFixture, C: AsyncFnOnce(F)>(case: C) {
+    if let Some(fixture) = present(F::fresh(Duration::from_secs(3_600)).await) {
         case(fixture).await;
     }
 }

@@ -199,6 +199,36 @@ macro_rules! source_contract {
     };
 }
 
+/// The suite of fingerprint stores, for one [`LoopbackFixture`](crate::contract::LoopbackFixture).
+#[macro_export]
+macro_rules! loopback_contract {
+    ($fixture:ty) => {
+        $crate::__loopback_suite!(
+            $fixture,
+            [
+                own_write_is_an_echo,
+                other_form_of_our_write_is_an_echo,
+                difference_in_any_field_is_no_echo,
+                each_change_gets_its_answer,
+                nothing_asked_is_nothing_answered,
+                tenants_connections_entities_and_records_are_apart,
+                every_subscription_of_a_connection_knows,
+                deletion_is_no_echo,
+                partial_record_is_no_echo,
+                unreadable_and_left_out_records_are_no_echoes,
+                echo_may_come_again,
+                last_write_counts,
+                return_to_our_write_is_no_echo,
+                return_to_our_write_within_a_call_is_no_echo,
+                other_records_changes_forget_nothing,
+                echo_is_known_for_its_time,
+                late_echo_is_no_echo,
+                thousands_of_changes_cost_a_few_requests,
+            ]
+        );
+    };
+}
+
 /// One module of tests on stores.
 #[doc(hidden)]
 #[macro_export]
@@ -236,6 +266,24 @@ macro_rules! __source_suite {
     };
 }
 
+/// The module of tests on a fingerprint store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __loopback_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod loopback {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_loopback($crate::contract::loopback::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -249,6 +297,7 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
+            include_str!("loopback.rs"),
             include_str!("recorder.rs"),
             include_str!("sink.rs"),
             include_str!("source.rs"),

@@ -1,7 +1,7 @@
 //! The suites that every adapter of a port runs (feature `contract-tests`).
 //!
-//! An adapter implements [`StoreFixture`], [`SinkFixture`] or [`SourceFixture`] for a type of its tests and calls
-//! one macro per fixture. Each case becomes a test of its own, so that one failure hides no other:
+//! An adapter implements [`StoreFixture`], [`SinkFixture`], [`SourceFixture`] or [`LoopbackFixture`] for a type of its
+//! tests and calls one macro per fixture. Each case becomes a test of its own, so that one failure hides no other:
 //!
 //! ```text
 //! //! The contract of every store port, on PostgreSQL.
@@ -29,6 +29,7 @@ pub mod emitter;
 pub mod leases;
 pub mod links;
 pub mod listing;
+pub mod loopback;
 pub mod recorder;
 pub mod sink;
 pub mod source;
@@ -37,5 +38,7 @@ pub mod tenancy;
 pub mod unit_of_work;
 pub mod values;
 
-pub use fixture::{SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run, run_source};
+pub use fixture::{
+    LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run, run_loopback, run_source,
+};
 pub use sample::{SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample, SampleParent};
