@@ -18,12 +18,12 @@ use crate::feed::Door;
 use crate::measure::Outcome;
 
 /// Connects to one schema.
-pub async fn store(database_url: &str, schema: &str) -> Result<Arc<PgStore>> {
+pub(crate) async fn store(database_url: &str, schema: &str) -> Result<Arc<PgStore>> {
     Ok(Arc::new(PgStore::builder(database_url).schema(schema).connect().await?))
 }
 
 /// Creates the tables and loads what opportunities link to; not part of what is measured.
-pub async fn prepare(door: &Door, database_url: &str, schema: &str) -> Result<()> {
+pub(crate) async fn prepare(door: &Door, database_url: &str, schema: &str) -> Result<()> {
     let store = store(database_url, schema).await?;
     store.migrate().await?;
     sync(door, &store, entity_user::postgres_sink(), NoopPolicy::Record).await?;
@@ -32,7 +32,7 @@ pub async fn prepare(door: &Door, database_url: &str, schema: &str) -> Result<()
 }
 
 /// Syncs all opportunities and says how long it took.
-pub async fn run(door: &Door, database_url: &str, schema: &str, noops: NoopPolicy) -> Result<Outcome> {
+pub(crate) async fn run(door: &Door, database_url: &str, schema: &str, noops: NoopPolicy) -> Result<Outcome> {
     let store = store(database_url, schema).await?;
     let started = Instant::now();
     let report = sync(door, &store, entity_opportunity::postgres_sink(), noops).await?;

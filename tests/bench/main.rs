@@ -35,6 +35,9 @@ struct Args {
     /// How often everything is measured; medians are shown.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// Stop each round after the initial load.
+    #[arg(long)]
+    load_only: bool,
     /// One JSON document instead of tables.
     #[arg(long)]
     json: bool,
@@ -116,6 +119,9 @@ async fn compare(args: &Args) -> Result<()> {
         let pairs = [(Contender::Floor, floor), (Contender::Engine, engine)];
         for workload in [Workload::Load, Workload::Unchanged, Workload::Changed] {
             let n_changed = args.records / 20;
+            if args.load_only && workload != Workload::Load {
+                break;
+            }
             if workload == Workload::Changed {
                 org.change(n_changed, round)?;
             }
@@ -124,7 +130,7 @@ async fn compare(args: &Args) -> Result<()> {
             for (contender, schema) in order.map(|n| pairs[n]) {
                 let outcome = child(contender, &org.door, args, schema)?.context("a measured contender")?;
                 let expected = match workload {
-                    Workload::Load => args.records,
+                    Workload::Load => org.door.n_live,
                     Workload::Unchanged => 0,
                     Workload::Changed => n_changed,
                 };

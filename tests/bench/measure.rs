@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 /// What one contender did with one workload.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Outcome {
+pub(crate) struct Outcome {
     /// Records delivered.
-    pub n_records: usize,
+    pub(crate) n_records: usize,
     /// Rows written.
-    pub n_written: usize,
+    pub(crate) n_written: usize,
     /// Wall time of the work, seconds.
-    pub seconds: f64,
+    pub(crate) seconds: f64,
     /// The process's peak memory, MiB.
-    pub peak_mib: f64,
+    pub(crate) peak_mib: f64,
 }
 
 impl Outcome {
-    pub fn new(n_records: usize, n_written: usize, took: Duration) -> Self {
+    pub(crate) fn new(n_records: usize, n_written: usize, took: Duration) -> Self {
         Self { n_records, n_written, seconds: took.as_secs_f64(), peak_mib: peak_mib() }
     }
 
     /// Records per second.
-    pub fn rate(&self) -> f64 {
+    pub(crate) fn rate(&self) -> f64 {
         self.n_records as f64 / self.seconds
     }
 }

@@ -11,17 +11,17 @@ use serde_json::json;
 use crate::feed::Door;
 
 /// The org as its parent process sees it. Ended when dropped.
-pub struct Org {
+pub(crate) struct Org {
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
     /// How to reach it.
-    pub door: Door,
+    pub(crate) door: Door,
 }
 
 impl Org {
     /// Starts an org with so many opportunities.
-    pub fn start(n_records: usize) -> Result<Self> {
+    pub(crate) fn start(n_records: usize) -> Result<Self> {
         let mut child = Command::new(std::env::current_exe()?)
             .args(["serve", "--records", &n_records.to_string()])
             .stdin(Stdio::piped())
@@ -36,7 +36,7 @@ impl Org {
     }
 
     /// Changes amount and stage of so many opportunities.
-    pub fn change(&mut self, n_records: usize, round: usize) -> Result<()> {
+    pub(crate) fn change(&mut self, n_records: usize, round: usize) -> Result<()> {
         writeln!(self.input, "{n_records} {round}")?;
         let mut line = String::new();
         self.output.read_line(&mut line)?;
@@ -53,13 +53,20 @@ impl Drop for Org {
 }
 
 /// The child's side.
-pub async fn serve(n_records: usize) -> Result<()> {
+pub(crate) async fn serve(n_records: usize) -> Result<()> {
     let spec = OrgSpec { users: 50, accounts: 1_500, contacts: 0, opportunities: n_records };
     let org = SalesforceSandbox::builder().seed(7).org(spec).start().await?;
     let control = org.control().clone();
-    control.edit_settings(|settings| settings.gzip = false);
+    control.edit_settings(|settings| {
+        settings.gzip = false;
+        settings.session_timeout = std::time::Duration::from_secs(365 * 24 * 3_600);
+    });
     control.set_api_limit(0, 100_000_000);
-    let door = Door { url: org.base_url().to_owned(), token: control.open_session() };
+    let n_live = control.read(|org| {
+        let table = org.table("Opportunity").context("no opportunities")?;
+        anyhow::Ok(table.all().filter(|(_, row)| !row.is_deleted()).count())
+    })?;
+    let door = Door { url: org.base_url().to_owned(), token: control.open_session(), n_live };
     println!("{}", serde_json::to_string(&door)?);
     let changes = tokio::task::spawn_blocking(move || -> Result<()> {
         for line in std::io::stdin().lock().lines() {
@@ -80,8 +87,9 @@ pub async fn serve(n_records: usize) -> Result<()> {
 fn change(control: &crm_sandbox::salesforce::SalesforceControl, n: usize, round: usize) -> Result<()> {
     let ids: Vec<_> = control.read(|org| {
         let table = org.table("Opportunity").context("no opportunities")?;
-        let step = (table.len() / n.max(1)).max(1);
-        anyhow::Ok(table.all().step_by(step).take(n).map(|(id, _)| *id).collect())
+        let live = table.all().filter(|(_, row)| !row.is_deleted());
+        let step = (table.len() / n.max(1)).max(2) - 1;
+        anyhow::Ok(live.step_by(step).take(n).map(|(id, _)| *id).collect())
     })?;
     let stage = ["Prospecting", "Qualification"][round % 2];
     let ops = ids

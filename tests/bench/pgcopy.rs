@@ -5,25 +5,25 @@ use rust_decimal::Decimal;
 use uuid::Uuid;
 
 /// Rows of a fixed number of columns.
-pub struct Copy {
+pub(crate) struct Copy {
     bytes: Vec<u8>,
     n_columns: i16,
 }
 
 impl Copy {
-    pub fn new(n_columns: i16) -> Self {
+    pub(crate) fn new(n_columns: i16) -> Self {
         let mut bytes = Vec::with_capacity(1 << 20);
         bytes.extend_from_slice(b"PGCOPY\n\xff\r\n\0");
         bytes.extend_from_slice(&[0; 8]);
         Self { bytes, n_columns }
     }
 
-    pub fn finish(mut self) -> Vec<u8> {
+    pub(crate) fn finish(mut self) -> Vec<u8> {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         self.bytes
     }
 
-    pub fn row(&mut self) {
+    pub(crate) fn row(&mut self) {
         self.bytes.extend_from_slice(&self.n_columns.to_be_bytes());
     }
 
@@ -36,33 +36,40 @@ impl Copy {
         self.bytes.extend_from_slice(&(-1_i32).to_be_bytes());
     }
 
-    pub fn uuid(&mut self, id: Uuid) {
+    pub(crate) fn uuid(&mut self, id: Uuid) {
         self.value(id.as_bytes());
     }
 
-    pub fn int8(&mut self, n: i64) {
+    pub(crate) fn optional_uuid(&mut self, id: Option<&Uuid>) {
+        match id {
+            Some(id) => self.uuid(*id),
+            None => self.null(),
+        }
+    }
+
+    pub(crate) fn int8(&mut self, n: i64) {
         self.value(&n.to_be_bytes());
     }
 
-    pub fn text(&mut self, text: &str) {
+    pub(crate) fn text(&mut self, text: &str) {
         self.value(text.as_bytes());
     }
 
-    pub fn optional_text(&mut self, text: Option<&str>) {
+    pub(crate) fn optional_text(&mut self, text: Option<&str>) {
         match text {
             Some(text) => self.text(text),
             None => self.null(),
         }
     }
 
-    pub fn optional_bool(&mut self, value: Option<bool>) {
+    pub(crate) fn optional_bool(&mut self, value: Option<bool>) {
         match value {
             Some(value) => self.value(&[u8::from(value)]),
             None => self.null(),
         }
     }
 
-    pub fn optional_date(&mut self, date: Option<NaiveDate>) {
+    pub(crate) fn optional_date(&mut self, date: Option<NaiveDate>) {
         match date {
             Some(date) => {
                 let epoch = NaiveDate::from_ymd_opt(2000, 1, 1).unwrap_or_default();
@@ -72,18 +79,18 @@ impl Copy {
         }
     }
 
-    pub fn instant(&mut self, at: DateTime<Utc>) {
+    pub(crate) fn instant(&mut self, at: DateTime<Utc>) {
         self.int8(at.timestamp_micros() - 946_684_800_000_000);
     }
 
-    pub fn jsonb(&mut self, json: &str) {
+    pub(crate) fn jsonb(&mut self, json: &str) {
         self.bytes.extend_from_slice(&(json.len() as i32 + 1).to_be_bytes());
         self.bytes.push(1);
         self.bytes.extend_from_slice(json.as_bytes());
     }
 
     /// Base-10,000 digits, most significant first, with the weight of the first and the decimals to show.
-    pub fn optional_numeric(&mut self, value: Option<Decimal>) {
+    pub(crate) fn optional_numeric(&mut self, value: Option<Decimal>) {
         let Some(value) = value else { return self.null() };
         let scale = value.scale();
         let shift = (4 - scale % 4) % 4;

@@ -10,7 +10,7 @@ use crate::measure::Outcome;
 
 /// What is delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Workload {
+pub(crate) enum Workload {
     /// W1: everything, into nothing.
     Load,
     /// W2: the same again, nothing changed.
@@ -33,15 +33,15 @@ impl Workload {
 
 /// All measurements.
 #[derive(Default)]
-pub struct Report(BTreeMap<(Workload, u8), Vec<Outcome>>);
+pub(crate) struct Report(BTreeMap<(Workload, u8), Vec<Outcome>>);
 
 impl Report {
-    pub fn add(&mut self, contender: Contender, workload: Workload, outcome: Outcome) {
+    pub(crate) fn add(&mut self, contender: Contender, workload: Workload, outcome: Outcome) {
         self.0.entry((workload, contender as u8)).or_default().push(outcome);
     }
 
     /// Prints medians: records per second, the ratio to the floor of the same round, peak memory.
-    pub fn print(&self, n_records: usize, as_json: bool) -> Result<()> {
+    pub(crate) fn print(&self, n_records: usize, as_json: bool) -> Result<()> {
         let mut rows = Vec::new();
         for workload in Workload::ALL {
             let floor = self.of(workload, Contender::Floor);

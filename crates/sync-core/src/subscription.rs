@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Clock, ConnectionId, Cursor, IdGenerator, Provider, SubscriptionId, SystemClock, TenantId, TimeOrderedIds, UserId,
+    Clock, ConnectionId, Cursor, IdGenerator, Provider, SubscriptionId, SystemClock, TenantId,
+    TimeOrderedIds, UserId,
 };
 
 /// One feed: an entity of one connection, read by one adapter.

@@ -204,7 +204,11 @@ fn same_json(a: &Json, b: &Json) -> bool {
         }
         (Json::String(a), Json::String(b)) => a == b,
         (Json::Object(_) | Json::Array(_), _) | (_, Json::Object(_) | Json::Array(_)) => false,
-        (a, b) => FieldValue::from_json(a.clone()).as_ref().same(FieldValue::from_json(b.clone()).as_ref()),
+        (a, b) => match (FieldValue::from_json(a.clone()), FieldValue::from_json(b.clone())) {
+            // Numbers beyond what a decimal holds stay JSON, and have no other form to compare.
+            (FieldValue::Json(a), FieldValue::Json(b)) => a == b,
+            (a, b) => a.as_ref().same(b.as_ref()),
+        },
     }
 }
 

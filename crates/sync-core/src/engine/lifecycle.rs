@@ -3,8 +3,7 @@
 use super::run::ActiveRun;
 use super::{ExecuteSync, RunFailure, RunReport, RunRequest};
 use crate::{
-    Acquired, Canonical, Counts, NewRun, RunId, Scope, StoreError, SyncError, UnitOfWork,
-    require_tenant,
+    Acquired, Canonical, Counts, NewRun, RunId, Scope, StoreError, SyncError, UnitOfWork, require_tenant,
 };
 
 /// What a run is told that a dead process left `running`.

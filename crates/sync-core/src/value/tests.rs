@@ -61,6 +61,15 @@ fn structures_are_equal_whatever_the_order_of_keys_and_form_of_numbers() {
     assert!(!ValueRef::Json(&a).same(ValueRef::Json(&c)));
 }
 
+/// R8: numbers that no decimal holds are still told apart.
+#[test]
+fn numbers_beyond_a_decimal_are_compared_as_they_stand() {
+    let (a, b) = (json!(1e30), json!(2e30));
+    assert!(ValueRef::Json(&a).same(ValueRef::Json(&a)));
+    assert!(!ValueRef::Json(&a).same(ValueRef::Json(&b)));
+    assert!(!ValueRef::Json(&a).same(ValueRef::Int(1)));
+}
+
 #[test]
 fn a_number_beyond_28_digits_is_no_decimal() {
     assert_eq!(parse_decimal("1e30"), None);

@@ -155,10 +155,12 @@ fn bind_statement(table: &str, link: &str) -> Arc<str> {
     let table = quoted(table);
     let id = quoted(&format!("{link}_id"));
     let external_id = quoted(&format!("{link}_external_id"));
+    // The `+` keeps the planner from every index but the primary key's: it would rather read all rows of the
+    // connection, or all that wait for a parent, for each waiting link.
     format!(
         "update {table} as child set {id} = w.value ->> 1 from jsonb_each(?3) as w \
-         where child.id = w.value ->> 0 and child.tenant_id = ?1 and child.connection_id = ?2 \
-         and child.{external_id} = w.value ->> 2 and child.{id} is null"
+         where child.id = w.value ->> 0 and +child.tenant_id = ?1 and +child.connection_id = ?2 \
+         and child.{external_id} = w.value ->> 2 and +child.{id} is null"
     )
     .into()
 }
