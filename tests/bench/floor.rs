@@ -332,6 +332,9 @@ fn push_row(rows: &mut Copy, parents: &Parents, local_id: Uuid, deal: &Deal, at:
     rows.instant(at);
 }
 
+/// Reads one field as text.
+type Get = fn(&Deal) -> Option<String>;
+
 /// `{"field":{"from":…,"to":…}}` of what differs.
 fn changes(old: Option<&Deal>, new: &Deal) -> Result<String> {
     let mut text = String::from("{");
@@ -345,7 +348,7 @@ fn changes(old: Option<&Deal>, new: &Deal) -> Result<String> {
         }
         Ok(())
     };
-    let texts: [(&str, fn(&Deal) -> Option<String>); 12] = [
+    let texts: [(&str, Get); 12] = [
         ("name", |d| d.name.clone()),
         ("stage", |d| d.stage.clone()),
         ("amount", |d| d.amount.map(|d| d.to_string())),

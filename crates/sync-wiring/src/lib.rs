@@ -34,6 +34,9 @@ pub use store::EntityStore;
 /// The ports, the engine and the domain types.
 pub use sync_core as core;
 
+/// Fingerprints of own writes, in Redis: `module.opportunity().loopback(Arc::new(store))`.
+#[cfg(feature = "loopback-redis")]
+pub use sync_redis_loopback as redis_loopback;
 /// The store in memory.
 #[cfg(feature = "store-memory")]
 pub use sync_memory as memory;
