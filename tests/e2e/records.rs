@@ -84,7 +84,8 @@ async fn parked_and_mended<S: Backend>() {
     let again = world.run::<Opportunity>().await;
     assert_eq!(again.counts.applied(), 0);
     assert_eq!(world.check_one::<Opportunity>().await.len(), unfit.len());
-    assert!(world.letters::<Opportunity>().await.iter().all(|letter| letter.attempts >= 2));
+    // The same run also read them again within its overlap, which is no attempt.
+    assert!(world.letters::<Opportunity>().await.iter().all(|letter| letter.attempts == 2));
 
     for (id, (field, _, _)) in &unfit {
         update(world.crm(), **id, json!({ *field: good_value(field) }));

@@ -101,7 +101,16 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         earlier: Option<&DeadLetter>,
     ) -> DeadLetter {
         let now = self.clock.now();
-        let attempts = earlier.map_or(0, |letter| letter.attempts) + 1;
+        let (attempts, next_attempt_at) = match earlier {
+            // Read again within an overlap, which is no attempt: it must not use up the backoff.
+            Some(letter) if change.reread && letter.version == change.version => {
+                (letter.attempts, letter.next_attempt_at)
+            }
+            _ => {
+                let attempts = earlier.map_or(0, |letter| letter.attempts) + 1;
+                (attempts, now + self.retry_wait(attempts))
+            }
+        };
         DeadLetter {
             id: earlier.map_or_else(|| DeadLetterId(self.ids.next_id()), |letter| letter.id),
             external_id: change.external_id.clone(),
@@ -112,7 +121,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             attempts,
             run: run.id,
             parked_at: earlier.map_or(now, |letter| letter.parked_at),
-            next_attempt_at: now + self.retry_wait(attempts),
+            next_attempt_at,
         }
     }
 
