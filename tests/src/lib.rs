@@ -10,6 +10,10 @@ pub mod org;
 pub mod process;
 pub mod proxy;
 pub mod store;
+/// The workspace's front page, so that its example runs as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub mod readme {}
 mod stories;
 pub mod worker;
 pub mod world;

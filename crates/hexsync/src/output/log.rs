@@ -2,20 +2,41 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::{progress, style};
 
-/// Starts logging. Warnings and errors, unless `RUST_LOG` says otherwise; JSON lines when scripts are reading.
+/// Starts logging. Warnings and errors, unless `RUST_LOG` says otherwise (`debug`, or `warn,sync_core=trace`);
+/// JSON lines when scripts are reading.
 pub(crate) fn init(json: bool) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .with_ansi(io::stderr().is_terminal() && style::allowed())
         .with_writer(AroundBars);
+    let logs = tracing_subscriber::registry();
     // A second start in one process is refused; the first one's logs go on.
-    let _ = if json { builder.json().try_init() } else { builder.try_init() };
+    let _ = if json {
+        logs.with(layer.json().with_filter(wanted())).try_init()
+    } else {
+        logs.with(layer.with_filter(wanted())).try_init()
+    };
+}
+
+/// What `RUST_LOG` asks for.
+fn wanted() -> Targets {
+    let asked = std::env::var("RUST_LOG").ok().filter(|text| !text.trim().is_empty());
+    let quiet = || Targets::new().with_default(LevelFilter::WARN);
+    asked.map_or_else(quiet, |text| {
+        text.parse().unwrap_or_else(|_| {
+            progress::println(
+                "RUST_LOG is not understood and ignored; write `debug`, or `warn,sync_core=trace`",
+            );
+            quiet()
+        })
+    })
 }
 
 /// Collects one event and prints it without tearing a bar apart.

@@ -159,7 +159,7 @@ pub async fn last_write_counts<F: LoopbackFixture>(f: F) {
     );
 }
 
-/// INV-LOO-1: once another change of the record was let through, a return to our values is a change like any other.
+/// INV-LOO-2: once another change of the record was let through, a return to our values is a change like any other.
 pub async fn return_to_our_write_is_no_echo<F: LoopbackFixture>(f: F) {
     let ours = sample("a");
     let partial = FieldSet::named::<Sample>(["name"]);
@@ -179,7 +179,7 @@ pub async fn return_to_our_write_is_no_echo<F: LoopbackFixture>(f: F) {
     assert_eq!(answers(&f, &returns).await, [true; 4], "a later write of ours is known again");
 }
 
-/// INV-LOO-1: the same holds among changes of one call, which are taken in order.
+/// INV-LOO-2: the same holds among changes of one call, which are taken in order.
 pub async fn return_to_our_write_within_a_call_is_no_echo<F: LoopbackFixture>(f: F) {
     f.record(&scope(), &[("r1".into(), &sample("a"))]).await;
     let changes = ["a", "b", "a"].map(|name| Change::upsert("r1", sample(name)));

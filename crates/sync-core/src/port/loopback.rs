@@ -7,6 +7,8 @@ use crate::{Change, LoopbackError, Scope};
 /// Answers whether a change is the echo of a write of ours (R6).
 ///
 /// - **INV-LOO-1** A record that differs from what we wrote is never an echo.
+/// - **INV-LOO-2** Once another change of the record was let through, a return to our values is a change like any
+///   other.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait LoopbackFingerprintStore<T: Send + Sync + 'static>: Send + Sync {
