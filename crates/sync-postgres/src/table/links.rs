@@ -265,11 +265,15 @@ fn bind_statement(table: &str, link: &str) -> String {
     let table = quoted(table);
     let id = quoted(&format!("{link}_id"));
     let external_id = quoted(&format!("{link}_external_id"));
+    // Each child is found by its primary key and written at the place where it was found: behind the `offset`
+    // no condition can tempt the planner to read every row of the connection, or every row that waits.
     format!(
-        "update {table} as child set {id} = w.parent_id \
+        "update {table} as child set {id} = found.parent_id from (select w.parent_id, c.place \
          from unnest($3::uuid[], $4::uuid[], $5::text[]) as w (child_id, parent_id, external_id) \
-         where child.id = w.child_id and child.tenant_id = $1 and child.connection_id = $2 \
-         and child.{external_id} = w.external_id and child.{id} is null"
+         cross join lateral (select t.ctid as place, t.tenant_id, t.connection_id, t.{external_id} as link, \
+         t.{id} as bound from {table} as t where t.id = w.child_id offset 0) as c \
+         where c.tenant_id = $1 and c.connection_id = $2 and c.link = w.external_id and c.bound is null) as found \
+         where child.ctid = found.place"
     )
 }
 
