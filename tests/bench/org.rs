@@ -62,6 +62,8 @@ pub(crate) async fn serve(n_records: usize) -> Result<()> {
         settings.session_timeout = std::time::Duration::from_secs(365 * 24 * 3_600);
     });
     control.set_api_limit(0, 100_000_000);
+    // Past the settle lag of what was made last, so that one run sees everything.
+    control.advance(std::time::Duration::from_secs(60));
     let n_live = control.read(|org| {
         let table = org.table("Opportunity").context("no opportunities")?;
         anyhow::Ok(table.all().filter(|(_, row)| !row.is_deleted()).count())
