@@ -10,6 +10,7 @@ mod changed;
 pub mod contract;
 mod cursor;
 mod custom;
+mod custom_policy;
 mod dead_letter;
 mod diff;
 mod engine;
@@ -36,6 +37,7 @@ pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance
 pub use changed::{ChangedFields, FieldChange};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields};
+pub use custom_policy::{CustomFieldPolicy, FieldContract};
 pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
 pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
 pub use engine::{
@@ -61,7 +63,10 @@ pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
-pub use port::source::{ChangeSource, ChangeStream, Fetched, ListingPart, RecordFetcher, RemoteListing};
+pub use port::source::{
+    ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,
+    RemoteListing,
+};
 pub use port::subscriptions::SubscriptionStore;
 pub use port::unit_of_work::UnitOfWork;
 pub use run::{
@@ -70,5 +75,5 @@ pub use run::{
 pub use store::{Store, StorePorts};
 pub use subscription::{MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
-pub use table::{LinkDef, TableDef};
+pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
 pub use value::{FieldValue, ValueRef};

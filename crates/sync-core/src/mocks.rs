@@ -10,7 +10,9 @@ pub use crate::port::leases::MockLeaseStore;
 pub use crate::port::loopback::MockLoopbackFingerprintStore;
 pub use crate::port::recorder::MockRunRecorder;
 pub use crate::port::sink::{MockLocalListing, MockSyncSink};
-pub use crate::port::source::{MockChangeSource, MockRecordFetcher, MockRemoteListing};
+pub use crate::port::source::{
+    MockChangeSource, MockCustomFieldSource, MockRecordFetcher, MockRemoteListing,
+};
 pub use crate::port::subscriptions::MockSubscriptionStore;
 pub use crate::port::unit_of_work::MockUnitOfWork;
 

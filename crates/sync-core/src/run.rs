@@ -57,6 +57,8 @@ names! {
         Reconcile = "reconcile",
         /// A retry of parked changes.
         Replay = "replay",
+        /// The values of fields that were added upstream, for records that are here already.
+        Backfill = "backfill",
         /// Changes of ours on their way out.
         Writeback = "writeback",
     }

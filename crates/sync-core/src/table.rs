@@ -1,21 +1,41 @@
 //! The shape of an entity's table, as data that every SQL store reads alike.
 
-use crate::{Canonical, FieldKind};
+use crate::{Canonical, CustomFieldPolicy, FieldKind};
 
 /// A table that holds one entity.
 ///
 /// Beside the columns of the canonical fields (same names; a link field `account` becomes
 /// `account_external_id` and, where it is bound, `account_id`), every such table has: `id` (UUID, primary key),
-/// `tenant_id`, `connection_id`, `external_id` (unique together), `provider`, `remote_version`, `custom_fields`
-/// (JSON), `created_at`, `updated_at`, `deleted_at`.
+/// `tenant_id`, `connection_id`, `external_id` (unique together), `provider`, `remote_version`, `created_at`,
+/// `updated_at`, `deleted_at`; with [`CustomFieldStore::Json`] also `custom_fields`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableDef {
     /// The table's name, e.g. `opportunities`.
     pub name: &'static str,
     /// The links that are bound to another table's `id`.
     pub links: &'static [LinkDef],
-    /// Whether there is a `custom_fields` column.
-    pub custom_fields: bool,
+    /// Where the fields that customers added are kept.
+    pub custom_fields: CustomFieldStore,
+    /// Which of them are taken, and what happens when one of them changes upstream.
+    pub custom_field_policy: CustomFieldPolicy,
+}
+
+/// Where a table keeps the fields that customers added in their CRM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum CustomFieldStore {
+    /// Nowhere: the entity has no [`CustomFields`](crate::CustomFields).
+    #[default]
+    None,
+    /// In the row's own column `custom_fields`, as one JSON object.
+    Json,
+    /// As entity, attribute, value: a definition per field and a typed value row per record and field.
+    Eav,
+}
+
+/// An entity that is kept in a table.
+pub trait TableEntity: Canonical {
+    /// The table.
+    const TABLE: TableDef;
 }
 
 /// A link of a row to a parent row.

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
 
-use crate::{Canonical, CustomFields, ExternalId, LinkDef, TableDef};
+use crate::{Canonical, CustomFieldPolicy, CustomFieldStore, CustomFields, ExternalId, LinkDef, TableDef};
 
 /// A record with a field of every kind, custom fields and a link to a [`SampleParent`].
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
@@ -44,16 +44,29 @@ pub struct SampleParent {
 /// The table of [`Sample`]: `name` text, `active` bool, `amount` bigint, `price` numeric, `day` date, `moment`
 /// instant, `details` json, `parent_external_id` text, `parent_id` → `sample_parents(id)`, `custom_fields`, and
 /// what every table has ([`TableDef`]).
-pub const SAMPLES: TableDef = TableDef { name: "samples", links: &[link(false)], custom_fields: true };
+pub const SAMPLES: TableDef = TableDef {
+    name: "samples",
+    links: &[link(false)],
+    custom_fields: CustomFieldStore::Json,
+    custom_field_policy: CustomFieldPolicy::EVOLVE,
+};
 
 /// The same table for a sink that fails rows whose parent has not arrived.
-pub const SAMPLES_WITH_REQUIRED_PARENT: TableDef =
-    TableDef { name: "samples", links: &[link(true)], custom_fields: true };
+pub const SAMPLES_WITH_REQUIRED_PARENT: TableDef = TableDef {
+    name: "samples",
+    links: &[link(true)],
+    custom_fields: CustomFieldStore::Json,
+    custom_field_policy: CustomFieldPolicy::EVOLVE,
+};
 
 /// The table of [`SampleParent`]: `name` text, `parent_external_id` text, `parent_id` → `sample_parents(id)`, and
 /// what every table has ([`TableDef`]) except custom fields.
-pub const SAMPLE_PARENTS: TableDef =
-    TableDef { name: "sample_parents", links: &[link(false)], custom_fields: false };
+pub const SAMPLE_PARENTS: TableDef = TableDef {
+    name: "sample_parents",
+    links: &[link(false)],
+    custom_fields: CustomFieldStore::None,
+    custom_field_policy: CustomFieldPolicy::EVOLVE,
+};
 
 const fn link(required: bool) -> LinkDef {
     LinkDef { field: "parent", parent_entity: "sample_parent", parent_table: "sample_parents", required }

@@ -1,10 +1,13 @@
 //! Where changes come from.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
 
 use crate::{
-    Change, Cursor, DeleteEvidence, ExternalId, ListedRow, SourceError, Subscription, Unreadable, Version,
+    Change, Cursor, DeleteEvidence, ExternalId, FieldKind, ListedRow, SourceError, Subscription, Unreadable,
+    Version,
 };
 
 /// Changes in the order of their cursors. The stream owns what it needs, so that the engine can read ahead
@@ -78,4 +81,38 @@ pub enum ListingPart {
 pub trait RemoteListing: Send + Sync {
     /// All live ids, page by page.
     fn list_ids(&self, subscription: &Subscription) -> BoxStream<'static, Result<ListingPart, SourceError>>;
+}
+
+/// Tells which fields a customer added to an object, and reads single ones of them for every record.
+///
+/// - **INV-CFS-1** A field that is not in [`custom_fields`](Self::custom_fields) is not there or not readable;
+///   an answer that broke off is an error, never a shorter list.
+/// - **INV-CFS-2** [`backfill`](Self::backfill) yields partial changes that cover no field of the entity's own,
+///   only the named custom ones. It leaves out records in which all of them are empty, and carries no cursor.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait CustomFieldSource<T: Send + Sync + 'static>: Send + Sync {
+    /// The fields as they are now, by name, without those that the entity's mapping names.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the provider can't be asked.
+    async fn custom_fields(&self, subscription: &Subscription) -> Result<Vec<RemoteField>, SourceError>;
+
+    /// The values of these fields, of all records.
+    fn backfill(&self, subscription: &Subscription, fields: &[Arc<str>]) -> ChangeStream<T>;
+}
+
+/// A field that a customer added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteField {
+    /// The provider's name: the key in [`CustomFields`](crate::CustomFields).
+    pub name: Arc<str>,
+    /// What people call it.
+    pub label: Option<String>,
+    /// The provider's name of its type: `currency`, `enumeration`.
+    pub remote_type: String,
+    /// What its values are read as.
+    pub kind: FieldKind,
+    /// Whether the provider calculates it, so that it can change without its record.
+    pub calculated: bool,
 }

@@ -28,7 +28,12 @@ pub(crate) struct Deal {
 }
 
 /// The table of deals.
-pub(crate) const DEALS: TableDef = TableDef { name: "deals", links: &[], custom_fields: true };
+pub(crate) const DEALS: TableDef = TableDef {
+    name: "deals",
+    links: &[],
+    custom_fields: CustomFieldStore::Json,
+    custom_field_policy: CustomFieldPolicy::EVOLVE,
+};
 
 /// A deal with a name and a stage.
 pub(crate) fn deal(name: &str, stage: &str) -> Deal {

@@ -1,6 +1,6 @@
 //! A table's columns, in the order in which every statement names them.
 
-use sync_core::{Canonical, ExternalId, TableDef, field_index};
+use sync_core::{Canonical, CustomFieldStore, ExternalId, TableDef, field_index};
 
 use super::quoted;
 use crate::copy::{self, Column, ColumnType};
@@ -45,7 +45,7 @@ impl Columns {
             table: quoted(def.name),
             fields: T::FIELDS.iter().enumerate().map(field).collect(),
             link_ids: links.map(|link| quoted(&link.id_column())).collect(),
-            custom: def.custom_fields,
+            custom: def.custom_fields == CustomFieldStore::Json,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 use sync_core::value::{parse_decimal, parse_instant};
-use sync_core::{Canonical, FieldDef, FieldKind, FieldValue, TableDef, ValueRef};
+use sync_core::{Canonical, CustomFieldStore, FieldDef, FieldKind, FieldValue, TableDef, ValueRef};
 
 use super::quoted;
 use crate::json::{JsonRows, Scalar};
@@ -25,7 +25,7 @@ impl Columns {
             name: def.name,
             table: quoted(def.name),
             fields: (0..T::FIELDS.len()).map(|field| quoted(&def.column::<T>(field))).collect(),
-            custom: def.custom_fields,
+            custom: def.custom_fields == CustomFieldStore::Json,
         }
     }
 
