@@ -12,4 +12,5 @@ mod lookup;
 mod owners;
 mod polling;
 mod windows;
+mod wire;
 mod world;
