@@ -1,9 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod config;
 mod cursor;
 mod filter;
+mod literal;
 mod mapping;
+pub mod transform;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
-pub use cursor::CursorKind;
-pub use filter::{Filter, FilterError, FilterOp, FilterValue};
-pub use mapping::{FieldMapping, Transform};
+pub use config::{CdcConfig, DetectionConfig, DetectionMode, PollConfig, PollProvenance, WebhookConfig};
+pub use cursor::{CursorConfig, CursorKind};
+pub use filter::{Comparable, Filter, FilterError, FilterOp, FilterValue, Ordered};
+pub use literal::{Literal, Words};
+pub use mapping::FieldMapping;
+pub use transform::{Transform, TransformError};
