@@ -5,7 +5,9 @@ mod cursor;
 mod filter;
 mod literal;
 mod mapping;
+mod poll;
 pub mod transform;
+mod webhook;
 #[cfg(feature = "yaml")]
 pub mod yaml;
 
@@ -14,4 +16,6 @@ pub use cursor::{CursorConfig, CursorKind};
 pub use filter::{Comparable, Filter, FilterError, FilterOp, FilterValue, Ordered};
 pub use literal::{Literal, Words};
 pub use mapping::FieldMapping;
+pub use poll::{OwnedPollRequest, PollChangeSource, PollFetch, PollRequest, poll_fetch};
 pub use transform::{Transform, TransformError};
+pub use webhook::{WebhookChangeSource, WrongMode};

@@ -12,6 +12,7 @@
 //! assert!(transform::date(Some("soon".to_owned()), "%d.%m.%Y").is_err());
 //! ```
 
+mod build;
 mod error;
 mod number;
 mod text;
@@ -23,11 +24,11 @@ use serde::{Deserialize, Serialize};
 use sync_core::FieldKind;
 
 use crate::literal::{Literal, Words};
+pub use build::{pair, word};
 pub use error::TransformError;
 pub use number::{decimal_literal, integer, number, round, scale, to_integer};
 pub use text::{
-    Otherwise, boolean, digits, empty_to_null, link, lowercase, map, salesforce_id, split, trim, truncate,
-    uppercase,
+    boolean, digits, empty_to_null, link, lowercase, map, salesforce_id, split, trim, truncate, uppercase,
 };
 pub use time::{date, date_literal, date_of_instant, epoch_millis, epoch_seconds, instant, instant_literal};
 
@@ -110,14 +111,14 @@ pub struct ValueMap {
     pub values: Words,
     /// What becomes of a word that is not in the list.
     #[serde(default)]
-    pub otherwise: OtherwiseConfig,
+    pub otherwise: Otherwise,
 }
 
 /// What becomes of a word that a map does not know.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "yaml", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
-pub enum OtherwiseConfig {
+pub enum Otherwise {
     /// It stays as it is.
     #[default]
     Keep,

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 use sync_core::ExternalId;
 
-use super::TransformError;
+use super::{Otherwise, TransformError};
 
 /// Without white space at both ends.
 #[must_use]
@@ -72,19 +72,6 @@ pub fn truncate(text: Option<String>, characters: usize) -> Option<String> {
     })
 }
 
-/// What becomes of a word that a map does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Otherwise<'a> {
-    /// It stays as it is.
-    Keep,
-    /// It counts as no value.
-    Null,
-    /// The record is set aside.
-    Fail,
-    /// It becomes this.
-    Value(&'a str),
-}
-
 /// Other words for known ones; compared character by character.
 ///
 /// # Errors
@@ -92,7 +79,7 @@ pub enum Otherwise<'a> {
 pub fn map(
     text: Option<String>,
     values: &[(&str, &str)],
-    otherwise: Otherwise<'_>,
+    otherwise: &Otherwise,
 ) -> Result<Option<String>, TransformError> {
     let Some(text) = text else { return Ok(None) };
     if let Some((_, ours)) = values.iter().find(|(theirs, _)| *theirs == text) {
@@ -102,7 +89,7 @@ pub fn map(
         Otherwise::Keep => Ok(Some(text)),
         Otherwise::Null => Ok(None),
         Otherwise::Fail => Err(TransformError::new("holds a value that the map does not know")),
-        Otherwise::Value(value) => Ok(Some(value.to_owned())),
+        Otherwise::Value(value) => Ok(Some(value.clone().into_owned())),
     }
 }
 

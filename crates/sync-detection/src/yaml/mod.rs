@@ -30,6 +30,7 @@ mod file;
 mod node;
 mod problem;
 mod read;
+mod rust;
 pub(crate) mod schema;
 
 pub use access::{FieldRead, FieldView, ProviderView, pascal_case, snake_case};
