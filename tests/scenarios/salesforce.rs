@@ -12,6 +12,7 @@ use e2e::edit::fields;
 use e2e::entity::Entity;
 use entity_account::Account;
 use entity_opportunity::Opportunity;
+use provider_salesforce::FromSalesforce;
 use serde_json::Value as Json;
 
 use crate::contender::{Contender, Said};
@@ -120,6 +121,17 @@ fn watch<T: Entity>(crm: &SalesforceControl, truth: &mut Truth) {
 /// Live opportunities, oldest first.
 pub(crate) fn deals(crm: &SalesforceControl) -> Vec<RecordId> {
     e2e::edit::live::<Opportunity>(crm)
+}
+
+/// Live opportunities in the order of their stamps.
+pub(crate) fn by_stamp(crm: &SalesforceControl) -> Vec<RecordId> {
+    crm.read(|org| {
+        let rows = org.table(Opportunity::OBJECT).into_iter().flat_map(|table| table.all());
+        let mut live: Vec<_> =
+            rows.filter(|(_, row)| !row.is_deleted()).map(|(id, row)| (row.stamp(), *id)).collect();
+        live.sort_unstable();
+        live.into_iter().map(|(_, id)| id).collect()
+    })
 }
 
 /// The same edit to several records in one bulk job: one stamp for all.

@@ -1,11 +1,15 @@
 //! Stamps: shared by many, late to be seen, moved while somebody reads.
 
+use std::time::Duration;
+
+use crm_sandbox::salesforce::SalesforceControl;
+use crm_sandbox::{Fault, FaultRule};
 use e2e::edit::fields;
 use serde_json::json;
 
 use crate::contender::scenarios;
 use crate::naive::{Bookmark, Boundary, Habits, Naive, Paging};
-use crate::salesforce::{OnSalesforce, Stage, bulk_edit, deals, late_edit, queries, run_while};
+use crate::salesforce::{OnSalesforce, Stage, bulk_edit, by_stamp, deals, late_edit, queries, run_while};
 use crate::verdict::{Finding, Verdict};
 
 scenarios! {
@@ -13,8 +17,10 @@ scenarios! {
     hexsync_survives_a_bulk_edit, naive_poller_fails_a_bulk_edit = bulk_edit_of_one_stamp => Stale;
     /// 3: an edit can be seen some seconds after its stamp, and after younger ones.
     hexsync_survives_results_that_come_late, naive_poller_fails_results_that_come_late = seconds_late => Stale;
-    /// 4: records appear below a position that was passed long ago.
-    hexsync_survives_a_passed_watermark, naive_poller_fails_a_passed_watermark = below_the_watermark => Stale;
+    /// 4: records appear below a position that was passed minutes ago.
+    hexsync_survives_a_passed_watermark, naive_poller_fails_a_passed_watermark = minutes_late => Stale;
+    /// 4: or hours ago.
+    hexsync_survives_records_hours_late, naive_poller_fails_records_hours_late = hours_late => Stale;
     /// 5: what is edited during a run is not lost, whether it was read before or not.
     hexsync_survives_edits_during_a_run, naive_poller_fails_edits_during_a_run = edits_during_a_run => Stale;
     /// 5: nor does an edit during a run push its neighbours past the reader.
@@ -30,6 +36,11 @@ async fn bulk_edit_of_one_stamp<C: OnSalesforce>() -> Verdict {
     let all = deals(contender.crm());
     assert!(all.len() > 400, "more than two pages");
     bulk_edit(contender.crm(), &all, &json!({"NextStep": "bulk"}));
+    // The run ends in the middle of the stamp, and the next one goes on from there.
+    let down = FaultRule::new(Fault::Unavailable { retry_after_s: None });
+    contender.crm().set_faults(vec![down.on("query_more").skip(1)]);
+    contender.sync().await;
+    contender.crm().set_faults(Vec::new());
     contender.sync().await;
     contender.verdict().await
 }
@@ -49,19 +60,34 @@ async fn seconds_late<C: OnSalesforce>() -> Verdict {
     contender.verdict().await
 }
 
-async fn below_the_watermark<C: OnSalesforce>() -> Verdict {
+/// A clock's every minute brings an edit and a run, so that positions pass whatever is late.
+async fn minutes<C: OnSalesforce>(contender: &mut C, minutes: u32) {
+    let busy = deals(contender.crm()).last().copied().unwrap();
+    for minute in 0..minutes {
+        contender.later(50);
+        bulk_edit(contender.crm(), &[busy], &json!({"NextStep": format!("minute {minute}")}));
+        contender.sync().await;
+    }
+}
+
+async fn minutes_late<C: OnSalesforce>() -> Verdict {
     let mut contender = C::enter(Stage::default()).await;
     contender.sync().await;
     let all = deals(contender.crm());
     late_edit(contender.crm(), &all[..30], &json!({"NextStep": "late by five minutes"}), 300);
-    late_edit(contender.crm(), &all[30..33], &json!({"NextStep": "late by two hours"}), 7_200);
-    for minute in 0..20 {
-        contender.later(60);
-        bulk_edit(contender.crm(), &all[40..41], &json!({"NextStep": format!("minute {minute}")}));
-        contender.sync().await;
-    }
+    minutes(&mut contender, 8).await;
+    contender.verdict().await
+}
+
+async fn hours_late<C: OnSalesforce>() -> Verdict {
+    let mut contender = C::enter(Stage::default()).await;
+    contender.sync().await;
+    let all = deals(contender.crm());
+    late_edit(contender.crm(), &all[..30], &json!({"NextStep": "late by two hours"}), 7_200);
+    minutes(&mut contender, 20).await;
     contender.later(7_200);
-    // What is later than any overlap reaches is found by whatever is done at night.
+    contender.sync().await;
+    // Later than any overlap reaches; whatever is done at night has to find it.
     contender.tend().await;
     contender.verdict().await
 }
@@ -70,12 +96,14 @@ async fn edits_during_a_run<C: OnSalesforce>() -> Verdict {
     let habits = Habits { bookmark: Bookmark::RunEnd, ..Habits::default() };
     let mut contender = C::enter(Stage { opportunities: 1_000, habits, ..Stage::default() }).await;
     contender.later(3_600);
-    run_while(&mut contender, 3, |crm| {
-        let all = deals(crm);
-        let edited: Vec<_> = all.iter().step_by(40).copied().collect();
-        crm.advance(std::time::Duration::from_secs(30));
-        bulk_edit(crm, &edited, &json!({"NextStep": "while you read"}));
-        crm.advance(std::time::Duration::from_secs(30));
+    let minutes = |crm: &SalesforceControl, n: u64| crm.advance(Duration::from_secs(60 * n));
+    run_while(&mut contender, 2, |crm| {
+        let oldest_first = by_stamp(crm);
+        minutes(crm, 1);
+        bulk_edit(crm, &oldest_first[..100], &json!({"NextStep": "after you read it"}));
+        minutes(crm, 30);
+        bulk_edit(crm, &oldest_first[900..], &json!({"NextStep": "before you read it"}));
+        minutes(crm, 1);
     })
     .await;
     contender.sync().await;
