@@ -106,6 +106,39 @@ pub enum FieldKind {
     Link,
 }
 
+impl FieldKind {
+    /// The name in YAML, tables and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Decimal => "decimal",
+            Self::Text => "text",
+            Self::Date => "date",
+            Self::Instant => "instant",
+            Self::Json => "json",
+            Self::Link => "link",
+        }
+    }
+
+    /// The inverse of [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        const ALL: [FieldKind; 8] = [
+            FieldKind::Bool,
+            FieldKind::Int,
+            FieldKind::Decimal,
+            FieldKind::Text,
+            FieldKind::Date,
+            FieldKind::Instant,
+            FieldKind::Json,
+            FieldKind::Link,
+        ];
+        ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
 /// A stored or mapped value that a field cannot hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("field `{field}` can't hold {found}, expected {expected:?}")]
