@@ -192,7 +192,7 @@ async fn rebind(
     let sql = format!(
         "update {table} as child set {id} = (select p.id from {parent} as p where p.tenant_id = ?1 \
          and p.connection_id = ?2 and p.external_id = w.value ->> 1) from jsonb_each(?3) as w \
-         where child.id = w.value ->> 0 returning child.id, {id} is null"
+         where child.id = w.value ->> 0 returning id, {id} is null"
     );
     let mut rows = JsonRows::new(found.len(), 80);
     for (place, winner) in found {
@@ -331,7 +331,7 @@ fn move_statement(table: &str, link: &str) -> String {
         "update {table} as child set {id} = w.value ->> 2 from jsonb_each(?3) as w \
          where child.{id} = w.value ->> 1 and +child.{external_id} = w.value ->> 0 \
          and +child.tenant_id = ?1 and +child.connection_id = ?2 \
-         returning child.id, {external_id}, {id} is null"
+         returning id, {external_id}, {id} is null"
     )
 }
 
