@@ -1,0 +1,1 @@
+//! Bytes: what is sent, and what odd answers lead to.
