@@ -3,7 +3,6 @@
 mod opportunities;
 mod people;
 mod pipeline;
-mod words;
 
 use serde::{Deserialize, Serialize};
 
