@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use sync_detection::yaml::{EntityFile, KnownEntities, entity_schema};
+use sync_detection::yaml::{EntityFile, KnownEntities, entity_schema, reference_markdown};
 
 use self::model::Source;
 use self::output::{Changes, Files};
@@ -84,6 +84,7 @@ fn plan(root: &Path) -> Result<Changes> {
     skeleton::missing(root, &model, &mut files)?;
     manifest::upkeep(root, &model, &mut files)?;
     files.plain("docs/entity.schema.json", format!("{:#}\n", entity_schema()));
+    files.plain("docs/entity-yaml.md", reference_markdown());
     files.changes(root)
 }
 

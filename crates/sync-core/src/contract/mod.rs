@@ -27,6 +27,7 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
 pub mod entity;
+pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;
