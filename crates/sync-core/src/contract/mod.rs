@@ -34,6 +34,7 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod eav;
 pub mod emitter;
+pub mod entity;
 pub mod field_catalog;
 pub mod leases;
 pub mod links;
