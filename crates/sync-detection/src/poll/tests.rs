@@ -1,0 +1,1 @@
+//! Polled changes on their way.

@@ -1,0 +1,1 @@
+//! What each transform makes of its values.
