@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, BoxStream, Stream, StreamExt};
 use sync_core::{Change, ChangeSource, ChangeStream, Cursor, Provenance, SourceError, Subscription};
-use sync_detection::Filter;
+use sync_detection::{Filter, PollFetch, PollRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -59,12 +59,21 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
     }
 
     fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
+        self.read(cursor, Arc::clone(&self.filters))
+    }
+}
+
+/// The request's filters count, and the source's own don't: an entity's file is the one place for them.
+impl<T: FromSalesforce> PollFetch<T> for SalesforcePollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.cursor, request.filters.into())
+    }
+}
+
+impl<T: FromSalesforce> SalesforcePollSource<T> {
+    fn read(&self, cursor: Option<&Cursor>, filters: Arc<[Filter]>) -> ChangeStream<T> {
         match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
-            Ok(stored) => {
-                let reader =
-                    Reader { client: self.client.clone(), filters: Arc::clone(&self.filters), stored };
-                changes(reader)
-            }
+            Ok(stored) => changes(Reader { client: self.client.clone(), filters, stored }),
             Err(error) => stream::once(async { Err(error) }).boxed(),
         }
     }

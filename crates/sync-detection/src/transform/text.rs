@@ -116,7 +116,6 @@ pub fn boolean(
 
 /// A list of texts, cut at `separator`; without white space around the parts, without empty parts.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "every transform takes what the last one gave")]
 pub fn split(text: Option<String>, separator: &str) -> Option<Json> {
     let text = text?;
     let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
