@@ -85,7 +85,7 @@ impl Record {
 
 /// What a generated file holds of a provider.
 fn written() -> String {
-    let config = parse(OPPORTUNITY).unwrap();
+    let config = parse(OPPORTUNITY).unwrap_or_else(|problems| panic!("{problems}"));
     config.providers().fold(String::new(), |mut file, provider| {
         let ProviderView { detection, .. } = provider;
         let name = provider.field_name();
