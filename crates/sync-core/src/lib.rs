@@ -17,9 +17,11 @@ mod engine;
 mod error;
 mod event;
 mod field;
+mod fields;
 mod fingerprint;
 pub mod history;
 mod id;
+mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
@@ -36,7 +38,7 @@ pub use canonical::{
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
 pub use cursor::{Cursor, Version};
-pub use custom::{CUSTOM_PREFIX, CustomFields};
+pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
 pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
 pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
@@ -48,17 +50,23 @@ pub use engine::{
 pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
 pub use event::ChangeEvent;
 pub use field::FieldType;
+pub use fields::{
+    BackfillReport, BackfillState, ContractedFields, Drift, FieldBackfill, FieldDrift, FieldReport,
+    FieldStanding, FieldTracker, KnownField, RemoteType, Retyped,
+};
 pub use fingerprint::Fingerprint;
 pub use id::{
     ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
     TenantId, UserId,
 };
+pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use port::audit::AuditLog;
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
+pub use port::field_catalog::FieldCatalog;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

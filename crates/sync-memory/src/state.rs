@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, LocalId, RecordedItem, Run, RunId, Scope,
-    Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Redirect,
+    Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -20,14 +20,18 @@ pub(crate) struct State {
     /// Where a run is among `runs`.
     pub(crate) run_positions: HashMap<RunId, usize>,
     /// Which items make up a record's history: position of the run and number of the item.
-    pub(crate) history: HashMap<HistoryKey, Vec<(usize, i64)>>,
+    pub(crate) history: HashMap<RecordKey, Vec<(usize, i64)>>,
     /// Open letters.
     pub(crate) letters: BTreeMap<(SubscriptionId, ExternalId), LetterRow>,
     /// How many letters were ever parked: their order where they were parked at the same instant.
     pub(crate) letters_parked: u64,
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
+    /// Known custom fields by name; an empty map where it is known that there are none.
+    pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
     pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
+    /// Records that were merged, by the loser.
+    pub(crate) redirects: HashMap<RecordKey, Redirect>,
 }
 
 pub(crate) struct RunRow {
@@ -38,11 +42,18 @@ pub(crate) struct RunRow {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct HistoryKey {
+pub(crate) struct RecordKey {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) connection: ConnectionId,
     pub(crate) entity: String,
     pub(crate) external_id: ExternalId,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CatalogKey {
+    tenant: Option<TenantId>,
+    connection: ConnectionId,
+    entity: String,
 }
 
 #[derive(Clone)]
@@ -86,18 +97,38 @@ impl RowKey {
     }
 }
 
-impl HistoryKey {
+impl RecordKey {
+    /// A record of the scope's own entity.
     pub(crate) fn new(scope: &Scope, external_id: &ExternalId) -> Self {
+        Self::of(scope, scope.entity, external_id)
+    }
+
+    pub(crate) fn of(scope: &Scope, entity: &str, external_id: &ExternalId) -> Self {
         Self {
             tenant: scope.tenant.clone(),
             connection: scope.connection.clone(),
-            entity: scope.entity.to_owned(),
+            entity: entity.to_owned(),
             external_id: external_id.clone(),
         }
     }
 }
 
+impl CatalogKey {
+    pub(crate) fn new(scope: &Scope) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            entity: scope.entity.to_owned(),
+        }
+    }
+}
+
 impl State {
+    /// Whose row a link to this record leads to: its own, or that of the record it was merged into.
+    pub(crate) fn survivor<'a>(&'a self, scope: &Scope, entity: &str, id: &'a ExternalId) -> &'a ExternalId {
+        self.redirects.get(&RecordKey::of(scope, entity, id)).map_or(id, |redirect| &redirect.winner)
+    }
+
     /// A run of the scope's tenant.
     pub(crate) fn run(&self, scope: &Scope, id: RunId) -> Option<(usize, &RunRow)> {
         let position = *self.run_positions.get(&id)?;

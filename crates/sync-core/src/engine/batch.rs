@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::plan::{self, Plan, Records, Slot, Write};
 use super::run::{ActiveRun, Committed};
 use super::settle::{Settled, settle};
-use super::split::{Rows, Writer};
+use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
@@ -58,7 +58,8 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             }
         }
         let rows = self.sink.find_many(&mut tx, &run.scope, &records.ids).await?;
-        let unknown = partial_without_row(batch, &records, |slot| rows[slot].is_some(), &letters);
+        let is_live = |slot: usize| rows[slot].as_ref().is_some_and(|row| !row.deleted);
+        let unknown = partial_without_row(batch, &records, is_live, &letters);
         if !unknown.is_empty() && self.fetcher.is_some() {
             self.ports.unit_of_work.rollback(tx).await?;
             return Err(BatchError::NeedsHydration(unknown));
@@ -204,28 +205,40 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             scope: &run.scope,
             at: self.clock.now(),
         };
-        let (positions, rows) = self.upserts(plan);
-        if !rows.is_empty() {
-            let written = writer.write(tx, Rows::Upserts(&rows)).await;
+        for reprojections in [false, true] {
+            let (positions, rows) = self.take_rows(plan, |write| match write {
+                Write::Upsert | Write::UpsertAndDelete => !reprojections,
+                Write::Reproject => reprojections,
+                Write::Nothing | Write::Delete | Write::Redirect => false,
+            });
+            if rows.is_empty() {
+                continue;
+            }
+            let wanted = if reprojections { Rows::Reprojections(&rows) } else { Rows::Upserts(&rows) };
+            let written = writer.write(tx, wanted).await;
             for (position, row) in positions.iter().zip(rows) {
                 plan.slots[*position].image = Some(row.record);
             }
             plan.mark(positions, written?);
         }
         let positions: Vec<usize> =
-            plan.positions(|write| matches!(write, Write::Delete | Write::UpsertAndDelete));
+            plan.positions(|write| matches!(write, Write::Delete | Write::UpsertAndDelete | Write::Redirect));
         if !positions.is_empty() {
-            let ids: Vec<_> =
-                positions.iter().map(|position| plan.slots[*position].external_id.clone()).collect();
-            let written = writer.write(tx, Rows::Deletes(&ids)).await?;
+            let removal = |position: &usize| Removal {
+                external_id: plan.slots[*position].external_id.clone(),
+                deletes: plan.slots[*position].write != Write::Redirect,
+                merged_into: plan.slots[*position].merged_into.clone(),
+            };
+            let removals: Vec<_> = positions.iter().map(removal).collect();
+            let written = writer.write(tx, Rows::Deletes(&removals)).await?;
             plan.mark(positions, written);
         }
         Ok(())
     }
 
-    /// The rows to upsert, with the records moved out of the plan, and their positions.
-    fn upserts(&self, plan: &mut Plan<T>) -> (Vec<usize>, Vec<Upsert<T>>) {
-        let positions = plan.positions(|write| !matches!(write, Write::Nothing | Write::Delete));
+    /// The rows to be written so, with the records moved out of the plan, and their positions.
+    fn take_rows(&self, plan: &mut Plan<T>, wanted: impl Fn(Write) -> bool) -> (Vec<usize>, Vec<Upsert<T>>) {
+        let positions = plan.positions(wanted);
         let rows = positions
             .iter()
             .filter_map(|position| {
@@ -355,18 +368,18 @@ pub(super) fn count(counts: &mut Counts, operation: Operation, status: ItemStatu
     *column += 1;
 }
 
-/// Records of which only some fields were sent although there is nothing to merge them over (R13): no row,
-/// and no full record earlier in the batch; or a parked deletion or unreadable record lies in between.
+/// Records of which only some fields were sent although there is nothing to merge them over (R13): no row that
+/// lives, and no full record earlier in the batch; or a parked deletion or unreadable record lies in between.
 fn partial_without_row<T>(
     batch: &[Change<T>],
     records: &Records,
-    has_row: impl Fn(usize) -> bool,
+    is_live: impl Fn(usize) -> bool,
     letters: &HashMap<ExternalId, DeadLetter>,
 ) -> Vec<ExternalId> {
     let mut whole: Vec<bool> = (0..records.ids.len())
         .map(|slot| {
             let parked = letters.get(&records.ids[slot]);
-            has_row(slot) && parked.is_none_or(|l| matches!(l.payload, crate::ParkedPayload::Upsert { .. }))
+            is_live(slot) && parked.is_none_or(|l| matches!(l.payload, crate::ParkedPayload::Upsert { .. }))
         })
         .collect();
     let mut unknown = Vec::new();

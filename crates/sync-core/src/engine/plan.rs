@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::{
     Canonical, Change, ChangedFields, Coverage, DeadLetter, Deletion, ExternalId, FieldDiffer, FieldSet,
-    ItemStatus, LocalId, LocalRow, Operation, Payload, Record, RunItem, Version, record_to_json,
+    ItemStatus, LocalId, LocalRow, Operation, Payload, Provenance, Record, RunItem, Version, record_to_json,
 };
 
 /// Why a change older than its row is left out (R14).
@@ -82,6 +82,8 @@ pub(super) struct Slot<T> {
     pub deleted: bool,
     pub version: Option<Version>,
     pub write: Write,
+    /// The record it was merged into, as the last of the batch's changes tells.
+    pub merged_into: Option<ExternalId>,
     /// The change that lent its record to `image`, to get it back if the batch has to be done again.
     lender: Option<usize>,
 }
@@ -90,12 +92,14 @@ pub(super) struct Slot<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Write {
     Nothing,
-    /// The image, although nothing changed: the sink wants to project it anew (R7).
+    /// What is derived from the image, although nothing changed: the sink wants to project it anew (R7).
     Reproject,
     Upsert,
     Delete,
     /// Written first and marked as deleted then, for the row to hold what the audit tells.
     UpsertAndDelete,
+    /// No row, or one that is deleted already: only links move to the survivor of a merge.
+    Redirect,
 }
 
 impl<T> Slot<T> {
@@ -104,7 +108,17 @@ impl<T> Slot<T> {
             Some(row) => (true, Some(row.local_id), Some(row.record), row.deleted, row.version),
             None => (false, None, None, false, None),
         };
-        Self { external_id, exists, local_id, image, deleted, version, write: Write::Nothing, lender: None }
+        Self {
+            external_id,
+            exists,
+            local_id,
+            image,
+            deleted,
+            version,
+            write: Write::Nothing,
+            merged_into: None,
+            lender: None,
+        }
     }
 
     fn is_live(&self) -> bool {
@@ -177,11 +191,9 @@ impl<T: Canonical> Slot<T> {
                 step.fail("unreadable", unreadable.reason.clone());
             }
             _ if self.is_newer_than(version) => step.skip(STALE.into()),
-            Payload::Delete(deletion) => {
-                let reason = delete_reason(deletion);
-                self.delete(step, reason, version);
-            }
-            Payload::Upsert(_) => {
+            Payload::Delete(deletion) => self.delete(step, deletion, version),
+            Payload::Upsert(record) => {
+                let version = if is_supplement(&batch[index], record) { None } else { version };
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
                     self.version = version.or(self.version);
@@ -192,11 +204,19 @@ impl<T: Canonical> Slot<T> {
         }
     }
 
-    fn delete(&mut self, step: &mut Step, reason: Cow<'static, str>, version: Option<Version>) {
+    fn delete(&mut self, step: &mut Step, deletion: &Deletion, version: Option<Version>) {
         step.title = self.image.as_ref().and_then(title);
+        if deletion.merged_into.is_some() {
+            // Links move also where there is no row, or it was marked as deleted before.
+            self.merged_into.clone_from(&deletion.merged_into);
+            step.reason = Some(delete_reason(deletion));
+            if matches!(self.write, Write::Nothing | Write::Reproject) {
+                self.write = Write::Redirect;
+            }
+        }
         if self.is_live() {
             step.operation = Operation::Deleted;
-            step.reason = Some(reason);
+            step.reason = Some(delete_reason(deletion));
             step.last_image = self.image.as_ref().map(record_to_json);
             self.deleted = true;
             self.write = if self.write == Write::Upsert { Write::UpsertAndDelete } else { Write::Delete };
@@ -237,6 +257,7 @@ impl<T: Canonical> Slot<T> {
             return_record(&mut batch[lender], image);
         }
         self.deleted = false;
+        self.merged_into = None;
         self.write = Write::Upsert;
     }
 
@@ -247,6 +268,13 @@ impl<T: Canonical> Slot<T> {
             (Some(_), false) => Operation::Updated,
         }
     }
+}
+
+/// Whether a change was read beside the feed, and only for custom fields (a backfill). It says nothing about how new
+/// the other fields are, so it must not make a change of theirs look old that is still on its way (R14).
+fn is_supplement<T>(change: &Change<T>, record: &Record<T>) -> bool {
+    change.source == Provenance::Poll
+        && matches!(record.coverage, Coverage::Partial(fields) if fields.is_empty())
 }
 
 /// A partial record over what is there: fields that were not sent stay (R13).

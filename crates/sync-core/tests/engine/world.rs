@@ -84,6 +84,8 @@ pub(crate) struct TestSink {
     pub(crate) reprojects: bool,
     /// The sizes of the upserts so far.
     pub(crate) upserts: Mutex<Vec<usize>>,
+    /// The sizes of the reprojections so far.
+    pub(crate) reprojections: Mutex<Vec<usize>>,
 }
 
 fn away() -> StoreError {
@@ -138,6 +140,27 @@ impl SyncSink<Deal, MemoryTx> for TestSink {
         at: DateTime<Utc>,
     ) -> Result<Vec<Option<LocalId>>, SinkError> {
         self.inner.soft_delete_many(tx, scope, ids, at).await
+    }
+
+    async fn reproject_many(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        rows: &[Upsert<Deal>],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        self.reprojections.lock().unwrap().push(rows.len());
+        self.inner.reproject_many(tx, scope, rows, at).await
+    }
+
+    async fn redirect_many(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        merges: &[Merge],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        self.inner.redirect_many(tx, scope, merges, at).await
     }
 }
 
@@ -242,6 +265,7 @@ impl World {
             store_faults: AtomicU32::new(0),
             reprojects: false,
             upserts: Mutex::default(),
+            reprojections: Mutex::default(),
         };
         adjust(&mut sink);
         let clock = Arc::new(SteppedClock(AtomicU64::new(1_767_600_000_000)));
