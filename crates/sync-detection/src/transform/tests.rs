@@ -94,7 +94,8 @@ fn words_are_mapped() {
 
 #[test]
 fn truths_are_read_of_their_words() {
-    let of = |word: &str| boolean(text(word), &["Yes", "1"], &["no"]);
+    let of = |word: &str| boolean(text(word), &["Yes", "1", "ÄH"], &["no"]);
+    assert_eq!(of("äh"), Ok(Some(true)));
     assert_eq!((of(" YES "), of("1"), of("No")), (Ok(Some(true)), Ok(Some(true)), Ok(Some(false))));
     assert!(of("maybe").is_err());
     assert_eq!((not(Some(true)), not(Some(false))), (Some(false), Some(true)));

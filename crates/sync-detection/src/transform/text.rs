@@ -104,7 +104,11 @@ pub fn boolean(
     falsehoods: &[&str],
 ) -> Result<Option<bool>, TransformError> {
     let Some(word) = text.as_deref().map(str::trim).filter(|word| !word.is_empty()) else { return Ok(None) };
-    let is_among = |words: &[&str]| words.iter().any(|one| one.to_lowercase() == word.to_lowercase());
+    let is_same = |one: &&str| {
+        let one = one.trim();
+        one.eq_ignore_ascii_case(word) || (!one.is_ascii() && one.to_lowercase() == word.to_lowercase())
+    };
+    let is_among = |words: &[&str]| words.iter().any(is_same);
     if is_among(truths) {
         Ok(Some(true))
     } else if is_among(falsehoods) {

@@ -170,12 +170,13 @@ fn written_reading_does_what_the_transforms_say() {
     assert_eq!(read_hubspot_crm(&record), Ok(expected));
 
     let record = Record(json!({
-        "state": "b", "value": "", "closes": "01.03.2026", "signed": 1_772_357_445_000_i64, "closed": "YES",
+        "state": "b", "value": "", "closes": "", "signed": 1_772_357_445_000_i64, "closed": "YES",
         "tags": "a; b",
     }));
     let expected = Row {
         amount: Some(Decimal::ZERO),
-        close_date: NaiveDate::from_ymd_opt(2026, 3, 1),
+        account: Some("unknown".into()),
+        close_date: NaiveDate::from_ymd_opt(2026, 12, 31),
         signed_at: parse_instant("2026-03-01T09:30:45Z"),
         closed: Some(true),
         tags: Some(json!(["a", "b"])),
@@ -184,6 +185,8 @@ fn written_reading_does_what_the_transforms_say() {
     assert_eq!(read_homegrown(&record), Ok(expected));
 
     let record = Record(json!({"title": "deal", "count": "12.5", "signed": null}));
+    let empty = Row { employees: Some(3_000_000_000), closed: Some(false), ..Row::default() };
+    assert_eq!(read_stream(&Record(json!({}))), Ok(empty));
     let error = RecordError("field `count` is no whole number of 64 bits".to_owned());
     assert_eq!(read_stream(&record), Err(error));
 }
