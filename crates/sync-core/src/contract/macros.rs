@@ -139,6 +139,7 @@ macro_rules! sink_contract {
             another_writers_id_is_kept,
             update_replaces_every_field,
             second_write_changes_nothing,
+            versions_move_alone,
             thousands_of_rows_at_once,
             statements_do_not_grow_with_the_batch,
             connections_are_apart,

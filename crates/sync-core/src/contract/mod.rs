@@ -41,6 +41,7 @@ pub mod links;
 pub mod listing;
 pub mod loopback;
 pub mod merges;
+pub mod pace;
 pub mod recorder;
 pub mod replay;
 pub mod sink;
