@@ -1,6 +1,5 @@
 //! Custom fields that customers add, retype and remove while everything runs.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use crm_sandbox::salesforce::SalesforceControl;
@@ -116,20 +115,6 @@ impl<S: Backend> Fields<S> {
         });
     }
 
-    /// Gives every n-th record a value; others keep theirs. No stamp moves.
-    fn fill(&self, name: &str, value: impl Fn(usize) -> Option<Value>) {
-        self.org().edit(|org| {
-            let table = org.table_mut(OBJECT).unwrap();
-            let index = table.def.field_index(name).unwrap();
-            let n = Cell::new(0);
-            table.edit_column(index, |cell| {
-                if let Some(value) = value(n.replace(n.get() + 1)) {
-                    *cell = value;
-                }
-            });
-        });
-    }
-
     async fn known(&self, name: &str) -> KnownField {
         let mut tx = self.world.store.begin().await.unwrap();
         let scope = self.world.scope::<Opportunity>();
@@ -175,7 +160,8 @@ async fn appears<S: Backend>() {
     let delta = fields.sync().await;
     assert_eq!(delta.counts.updated, 1, "the record that changed has its value by the next run");
     let cursor = delta.cursor_after;
-    fields.fill("Tier__c", |n| (n % 3 == 0).then_some(Value::Double(n as f64 / 4.0)));
+    let quarter = |n: usize| (n % 3 == 0).then_some(Value::Double(n as f64 / 4.0));
+    fields.org().fill_field(OBJECT, "Tier__c", quarter).unwrap();
     let backfill = fields.backfill().await.unwrap();
     assert_eq!(backfill.fields.iter().map(|name| &**name).collect::<Vec<_>>(), ["Region__c", "Tier__c"]);
     assert_eq!(backfill.run.status, RunStatus::Success, "{:?}", backfill.run.failure);

@@ -26,7 +26,7 @@ pub(crate) enum Fields {
 /// What changed in the custom fields of a subscription.
 #[derive(Serialize)]
 pub(crate) struct FieldLine {
-    pub(crate) name: String,
+    pub(crate) of: String,
     #[serde(flatten)]
     pub(crate) drift: FieldDrift,
 }
@@ -47,7 +47,7 @@ pub(crate) async fn track<S: AppStore>(
         feed.track(subscription).await.map_err(CliError::new)
     };
     match tracked.await {
-        Ok(report) => report.drift.into_iter().map(|drift| FieldLine { name: name.clone(), drift }).collect(),
+        Ok(report) => report.drift.into_iter().map(|drift| FieldLine { of: name.clone(), drift }).collect(),
         Err(error) => {
             note(&format!("{name}: custom fields could not be looked at: {}", error.parts().0));
             Vec::new()

@@ -235,8 +235,8 @@ impl Report for Round {
                 .row([run.name.clone().into(), status].into_iter().chain(numbers).chain([run.time().into()]));
         }
         table.write(out, style)?;
-        for FieldLine { name, drift } in &self.drift {
-            writeln!(out, "{name}: {drift}")?;
+        for FieldLine { of, drift } in &self.drift {
+            writeln!(out, "{of}: {drift}")?;
         }
         for run in &self.runs {
             if let Some(error) = &run.error {

@@ -31,14 +31,8 @@ fn add(world: &World, name: &str, field_type: FieldType) {
     world.control().add_field(OBJECT, &FieldSpec::new(name, field_type)).unwrap();
 }
 
-/// Gives the first rows a value each, the others none, and moves no stamp.
 fn fill(world: &World, name: &str, value: impl Fn(usize) -> Option<Value>) {
-    world.control().edit(|org| {
-        let table = org.table_mut(OBJECT).unwrap();
-        let index = table.def.field_index(name).unwrap();
-        let n = std::cell::Cell::new(0);
-        table.edit_column(index, |cell| *cell = value(n.replace(n.get() + 1)).unwrap_or(Value::Null));
-    });
+    world.control().fill_field(OBJECT, name, value).unwrap();
 }
 
 async fn backfill(world: &World, names: &[&str]) -> Vec<Result<Change<Opportunity>, SourceError>> {
