@@ -5,8 +5,8 @@ pub use provider___provider__::*;
 use std::sync::Arc;
 
 use sync_core::{
-    Brake, Canonical, ChangeSource, ExecuteSync, ExecuteSyncBuilder, Provider, ReconcileSource, Scope, Store,
-    Subscription, UserId,
+    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, Scope, Store,
+    Subscription, TableEntity, UserId,
 };
 use sync_detection::PollChangeSource;
 
@@ -21,10 +21,13 @@ pub const POLL_ADAPTER: &str = "__key__-poll";
 #[must_use]
 pub fn connect<T, S>(engine: ExecuteSyncBuilder<T, S>, crm: &__Provider__Client) -> ExecuteSyncBuilder<T, S>
 where
-    T: Canonical + From__Provider__,
+    T: TableEntity + From__Provider__,
     S: Store,
 {
-    engine.source(source(crm)).fetcher(Arc::new(__Provider__Fetcher::<T>::new(crm.clone())))
+    engine
+        .source(source(crm))
+        .fetcher(Arc::new(__Provider__Fetcher::<T>::new(crm.clone())))
+        .contracts(T::TABLE.custom_field_policy, PROVIDER)
 }
 
 /// Polls with the filters and stamps of the entity's YAML, where it has one.
@@ -42,10 +45,20 @@ fn source<T: From__Provider__>(crm: &__Provider__Client) -> Arc<dyn ChangeSource
 /// [`WiringError`] names what is missing.
 pub fn engine<T, S>(module: &SyncModule<S>, crm: &__Provider__Client) -> Result<ExecuteSync<T, S>, WiringError>
 where
-    T: Canonical + From__Provider__,
+    T: TableEntity + From__Provider__,
     S: EntityStore<T>,
 {
     Ok(connect(module.engine::<T>(), crm).build()?)
+}
+
+/// Follows the custom fields of `T` in this account.
+#[must_use]
+pub fn fields<T, S>(module: &SyncModule<S>, crm: &__Provider__Client) -> FieldTracker<T, S>
+where
+    T: TableEntity + From__Provider__,
+    S: EntityStore<T>,
+{
+    crate::fields::tracker(module, Arc::new(__Provider__Fields::<T>::new(crm.clone())), PROVIDER)
 }
 
 /// The source of a reconciliation: give it to a request of the subscription as its `source_override`.
@@ -60,14 +73,18 @@ pub fn reconcile<T, S>(
     brake: Brake,
 ) -> ReconcileSource<T, S>
 where
-    T: Canonical + From__Provider__,
+    T: TableEntity + From__Provider__,
     S: EntityStore<T>,
 {
     let filters = T::detection().map(|detection| detection.filters).unwrap_or_default();
     ReconcileSource {
         remote: Arc::new(__Provider__Listing::new(crm.clone(), T::OBJECT).filters(filters)),
         local: Arc::new(EntityStore::<T>::sink(&**module.store())),
-        fetcher: Arc::new(__Provider__Fetcher::<T>::new(crm.clone())),
+        fetcher: crate::fields::contracted(
+            module,
+            Arc::new(__Provider__Fetcher::<T>::new(crm.clone())),
+            PROVIDER,
+        ),
         unit_of_work: Arc::clone(module.store()),
         scope: Scope {
             tenant: subscription.tenant.clone(),

@@ -3,6 +3,7 @@
 mod builder;
 mod engine;
 mod error;
+pub mod fields;
 mod generated;
 mod module;
 mod store;

@@ -6,15 +6,15 @@ use crm_sandbox::hubspot::model::PropertyType;
 use crm_sandbox::hubspot::schema::PropertySpec;
 use crm_sandbox::{Fault, FaultRule};
 use futures::StreamExt;
-use provider_hubspot::HubspotCustomFields;
+use provider_hubspot::HubspotFields;
 use serde_json::json;
 use sync_core::{Coverage, CustomFieldSource, FieldKind, FieldSet, FieldValue, Payload, RemoteField};
 
 use crate::entity::{Opportunity, Owner, Role};
 use crate::world::{World, id, subscription};
 
-fn source(world: &World) -> HubspotCustomFields<Opportunity> {
-    HubspotCustomFields::new(world.client.clone())
+fn source(world: &World) -> HubspotFields<Opportunity> {
+    HubspotFields::new(world.client.clone())
 }
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
@@ -93,8 +93,8 @@ async fn backfill_that_breaks_off_says_so() {
 #[tokio::test]
 async fn owners_and_associations_have_no_custom_properties() {
     let world = World::new().await;
-    let owners = HubspotCustomFields::<Owner>::new(world.client.clone());
+    let owners = HubspotFields::<Owner>::new(world.client.clone());
     assert!(owners.custom_fields(&subscription()).await.unwrap().is_empty());
-    let roles = HubspotCustomFields::<Role>::new(world.client.clone());
+    let roles = HubspotFields::<Role>::new(world.client.clone());
     assert!(roles.backfill(&subscription(), &names(&["region"])).next().await.is_none());
 }
