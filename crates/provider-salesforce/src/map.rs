@@ -88,7 +88,7 @@ pub(crate) fn unidentified(json: &str) -> ExternalId {
     ExternalId::new(format!("unidentified:{}", &hash[..32]))
 }
 
-fn unreadable<T>(error: &RecordError, json: &str) -> Payload<T> {
+pub(crate) fn unreadable<T>(error: &RecordError, json: &str) -> Payload<T> {
     Payload::Unreadable(unreadable_record(error.to_string(), json))
 }
 

@@ -4,20 +4,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::stream::{self, BoxStream, Stream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use sync_core::{Change, ChangeSource, ChangeStream, Cursor, Provenance, SourceError, Subscription};
 use sync_detection::Filter;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tracing::Instrument;
 
 use crate::FromSalesforce;
 use crate::client::SalesforceClient;
 use crate::cursor::Position;
 use crate::map::unidentified;
 use crate::plan::Plan;
-use crate::reader::{Read, Reader};
+use crate::reader::Reader;
 use crate::span::Span;
+use crate::walk;
 use crate::wire::Page;
 
 /// The changes of one object, by its records' `SystemModstamp` and id.
@@ -70,40 +68,14 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
     }
 }
 
-/// The stream of a run. The reader's task starts when the stream is first polled and ends with it.
+/// The stream of a run.
 fn changes<T: FromSalesforce>(reader: Reader) -> BoxStream<'static, Result<Change<T>, SourceError>> {
-    let stored = reader.stored;
-    let start = async move {
-        // One page waits here while another is consumed and a third is under way.
-        let (out, pages) = mpsc::channel(1);
-        let task = Task(tokio::spawn(reader.run::<T>(out).in_current_span()));
-        received(pages, task, stored)
-    };
-    stream::once(start).flatten().boxed()
-}
-
-fn received<T: FromSalesforce>(
-    pages: mpsc::Receiver<Read>,
-    task: Task,
-    stored: Option<Position>,
-) -> impl Stream<Item = Result<Change<T>, SourceError>> + Send {
-    let state = Some((pages, task, Order { last: stored.map(|position| position.stamp) }));
-    stream::unfold(state, |state| async {
-        let (mut pages, task, mut order) = state?;
-        match pages.recv().await {
-            Some(Read::Page { page, plan, span }) => {
-                let changes = order.changes(&page, &plan, &span);
-                Some((changes, Some((pages, task, order))))
-            }
-            Some(Read::End) => None,
-            Some(Read::Failed(error)) => Some((vec![Err(error)], None)),
-            None => {
-                let source = "the task that reads pages was stopped".into();
-                Some((vec![Err(SourceError::Transient { call: "query records", source })], None))
-            }
-        }
-    })
-    .flat_map(stream::iter)
+    let mut order = Order { last: reader.stored.map(|position| position.stamp) };
+    let changes = walk::pages(|out| reader.run::<T>(out)).map(move |page| match page {
+        Ok(page) => order.changes(&page.page, &page.plan, &page.span),
+        Err(error) => vec![Err(error)],
+    });
+    changes.flat_map(stream::iter).boxed()
 }
 
 /// Sees to it that cursors don't fall.
@@ -147,14 +119,5 @@ impl Order {
     /// reported without a position and comes again with the next run.
     fn may_follow(&self, stamp: DateTime<Utc>, span: &Span) -> bool {
         stamp <= span.last_stamp() && self.last.is_none_or(|last| stamp >= last)
-    }
-}
-
-/// A task that does not outlive its owner.
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

@@ -4,6 +4,7 @@ mod builder;
 mod engine;
 mod entity;
 mod error;
+pub mod fields;
 mod module;
 #[cfg(feature = "provider-salesforce")]
 pub mod salesforce;

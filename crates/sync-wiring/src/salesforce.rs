@@ -5,8 +5,8 @@ pub use provider_salesforce::*;
 use std::sync::Arc;
 
 use sync_core::{
-    Brake, Canonical, ExecuteSync, ExecuteSyncBuilder, Provider, ReconcileSource, Scope, Store, Subscription,
-    UserId,
+    Brake, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, Scope, Store,
+    Subscription, TableEntity, UserId,
 };
 
 use crate::{EntityStore, SyncModule, WiringError};
@@ -16,16 +16,18 @@ pub const PROVIDER: &str = "salesforce";
 /// The adapter's name in subscriptions that are read by polling.
 pub const POLL_ADAPTER: &str = "salesforce-poll";
 
-/// Gives an engine Salesforce's side: it polls through this client, and fetches records by id with it.
+/// Gives an engine Salesforce's side: it polls through this client, and fetches records by id with it; both under the
+/// contracts of the entity's custom fields.
 #[must_use]
 pub fn connect<T, S>(engine: ExecuteSyncBuilder<T, S>, crm: &SalesforceClient) -> ExecuteSyncBuilder<T, S>
 where
-    T: Canonical + FromSalesforce,
+    T: TableEntity + FromSalesforce,
     S: Store,
 {
     engine
         .source(Arc::new(SalesforcePollSource::<T>::new(crm.clone())))
         .fetcher(Arc::new(SalesforceFetcher::<T>::new(crm.clone())))
+        .contracts(T::TABLE.custom_field_policy, PROVIDER)
 }
 
 /// An engine that syncs `T` from this org into the module's store.
@@ -34,10 +36,20 @@ where
 /// [`WiringError`] names what is missing.
 pub fn engine<T, S>(module: &SyncModule<S>, crm: &SalesforceClient) -> Result<ExecuteSync<T, S>, WiringError>
 where
-    T: Canonical + FromSalesforce,
+    T: TableEntity + FromSalesforce,
     S: EntityStore<T>,
 {
     Ok(connect(module.engine::<T>(), crm).build()?)
+}
+
+/// Follows the custom fields of `T` in this org.
+#[must_use]
+pub fn fields<T, S>(module: &SyncModule<S>, crm: &SalesforceClient) -> FieldTracker<T, S>
+where
+    T: TableEntity + FromSalesforce,
+    S: EntityStore<T>,
+{
+    crate::fields::tracker(module, Arc::new(SalesforceFields::<T>::new(crm.clone())), PROVIDER)
 }
 
 /// The source of a reconciliation: give it to a request of the subscription as its `source_override`.
@@ -52,13 +64,17 @@ pub fn reconcile<T, S>(
     brake: Brake,
 ) -> ReconcileSource<T, S>
 where
-    T: Canonical + FromSalesforce,
+    T: TableEntity + FromSalesforce,
     S: EntityStore<T>,
 {
     ReconcileSource {
         remote: Arc::new(SalesforceListing::new(crm.clone(), T::OBJECT)),
         local: Arc::new(EntityStore::<T>::sink(&**module.store())),
-        fetcher: Arc::new(SalesforceFetcher::<T>::new(crm.clone())),
+        fetcher: crate::fields::contracted(
+            module,
+            Arc::new(SalesforceFetcher::<T>::new(crm.clone())),
+            PROVIDER,
+        ),
         unit_of_work: Arc::clone(module.store()),
         scope: Scope {
             tenant: subscription.tenant.clone(),

@@ -7,7 +7,7 @@ use sync_wiring::account::Account;
 use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     Action, Brake, Canonical, ChangeSource, ChangeStream, Cursor, ExecuteSync, Preview, ReadMode,
-    RunObserver, RunReport, RunRequest, Subscription, SyncError,
+    RunObserver, RunReport, RunRequest, Subscription, SyncError, TableEntity,
 };
 use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, PROVIDER, SalesforceClient};
@@ -16,12 +16,13 @@ use sync_wiring::{EntityStore, SyncModule};
 use tokio_util::sync::CancellationToken;
 
 use super::AppStore;
+use super::fields::FieldFeed;
 use crate::entity::Entity;
 use crate::error::CliError;
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
-pub(crate) trait Feed: Send + Sync {
+pub(crate) trait Feed: FieldFeed {
     /// Carries out a run.
     async fn run(&self, order: Order) -> Result<RunReport, SyncError>;
 
@@ -70,19 +71,20 @@ pub(super) fn feed<S: AppStore>(
     })
 }
 
-struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
-    module: SyncModule<S>,
-    crm: SalesforceClient,
-    engine: ExecuteSync<T, S>,
+/// A feed from Salesforce.
+pub(super) struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
+    pub(super) module: SyncModule<S>,
+    pub(super) crm: SalesforceClient,
+    pub(super) engine: ExecuteSync<T, S>,
 }
 
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
+impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
     fn new(module: SyncModule<S>, crm: SalesforceClient) -> Result<Self, CliError> {
         let engine = salesforce::engine(&module, &crm)?;
         Ok(Self { module, crm, engine })
     }
 
-    fn request(&self, order: Order) -> RunRequest<T> {
+    pub(super) fn request(&self, order: Order) -> RunRequest<T> {
         let source: Option<Arc<dyn ChangeSource<T>>> = match order.reading {
             Reading::Delta | Reading::Full => None,
             Reading::Differences(brake) => {
@@ -105,7 +107,7 @@ impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
 }
 
 #[async_trait]
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
+impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
     async fn run(&self, order: Order) -> Result<RunReport, SyncError> {
         self.engine.execute(self.request(order)).await
     }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod feed;
+mod fields;
 mod grant;
 mod select;
 mod store;

@@ -26,6 +26,7 @@ pub mod audit;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
+pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;

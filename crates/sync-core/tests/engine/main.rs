@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod fields;
 mod lifecycle;
 mod parked;
 mod reading;

@@ -9,7 +9,7 @@ use sync_wiring::account::Account;
 use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     ConnectionId, Counts, EngineOptions, Provider, RunFailure, RunId, RunObserver, RunReport, RunRequest,
-    RunStatus, Scope, Subscription, SubscriptionId, UnitOfWork, UserId,
+    RunStatus, Scope, Subscription, SubscriptionId, TableEntity, UnitOfWork, UserId,
 };
 use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, POLL_ADAPTER, PROVIDER, SalesforceClient};
@@ -142,7 +142,11 @@ impl<S: AppStore> Stage<S> {
         Ok(lines)
     }
 
-    async fn run<T: FromSalesforce>(&self, entity: Entity, pace: Arc<Pace>) -> Result<RunReport, CliError>
+    async fn run<T: TableEntity + FromSalesforce>(
+        &self,
+        entity: Entity,
+        pace: Arc<Pace>,
+    ) -> Result<RunReport, CliError>
     where
         S: EntityStore<T>,
     {
