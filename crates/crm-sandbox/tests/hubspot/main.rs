@@ -14,6 +14,7 @@ mod merges;
 mod metadata;
 mod oauth;
 mod pipeline;
+mod robust;
 mod rows;
 mod search;
 mod search_window;
