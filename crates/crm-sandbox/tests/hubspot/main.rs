@@ -8,6 +8,7 @@ mod control;
 mod evolve;
 mod faults;
 mod generated;
+mod histories;
 mod limits;
 mod list;
 mod merges;

@@ -82,6 +82,9 @@ async fn associated_rows_can_be_filtered() {
     world.control().associate(LinkSpec::new(("deals", all[1]), ("contacts", contact))).unwrap();
     let found = world.found("deals", filter("associations.contact", "EQ", &json!(contact.to_string()))).await;
     assert_eq!(found, [all[1]]);
+    world.control().associate(LinkSpec::new(("deals", all[2]), ("contacts", contact))).unwrap();
+    let found = world.found("deals", filter("associations.contact", "EQ", &json!(contact.to_string()))).await;
+    assert_eq!(found, all[1..], "the same search, after a change to associations only");
 }
 
 #[tokio::test]
