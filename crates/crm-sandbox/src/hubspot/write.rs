@@ -68,7 +68,11 @@ impl Account {
             Some(id) if self.tables[object].row(id).is_some() => {
                 return Err(RowError::exists(format!("A row with the id {id} already exists.")));
             }
-            Some(id) => id,
+            Some(id) => {
+                let table = &mut self.tables[object];
+                table.next_id = table.next_id.max(id.saturating_add(1));
+                id
+            }
             None => self.next_id(object),
         };
         let mut row =
@@ -145,7 +149,7 @@ impl Account {
 
     fn put(&mut self, object: usize, id: u64, row: Row, options: WriteOptions) {
         let lag = options.index_after.unwrap_or_else(|| self.draw_lag(id, row.updated_at));
-        let indexed_from = (lag > 0).then(|| row.updated_at.max(self.now_ms()) + lag);
+        let indexed_from = (lag > 0).then(|| row.updated_at.max(self.now_ms()).saturating_add(lag));
         self.tables[object].put(id, row, indexed_from);
         self.generation += 1;
     }
@@ -176,7 +180,7 @@ impl Account {
                 return id;
             }
         }
-        table.next_id = next + 1;
+        table.next_id = next.saturating_add(1);
         next
     }
 

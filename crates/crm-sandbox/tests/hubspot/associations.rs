@@ -121,6 +121,19 @@ async fn labels_are_made_renamed_used_and_removed() {
 }
 
 #[tokio::test]
+async fn version_3_names_types_where_version_4_numbers_them() {
+    let (world, deal, [c1, _], _) = world().await;
+    world.control().associate(LinkSpec::new(("deals", deal), ("companies", c1)).label("Primary")).unwrap();
+    let (_, page) = world.get(&format!("/crm/v3/objects/deals/{deal}/associations/companies")).await;
+    let id = c1.to_string();
+    let wanted =
+        json!([{"id": id, "type": "deal_to_company"}, {"id": id, "type": "deal_to_company_unlabeled"}]);
+    assert_eq!(page["results"], wanted);
+    let (_, page) = world.get(&format!("/crm/objects/2026-03/deals/{deal}/associations/companies")).await;
+    assert_eq!(page["results"][0]["toObjectId"], c1);
+}
+
+#[tokio::test]
 async fn batch_archive_and_default_work_in_numbers() {
     let (world, deal, [c1, c2], _) = world().await;
     let pair = |to: u64| json!({"from": {"id": deal.to_string()}, "to": {"id": to.to_string()}});

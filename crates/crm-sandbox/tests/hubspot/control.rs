@@ -54,6 +54,8 @@ async fn upsert_makes_or_changes_a_row_under_its_id() {
     }
     assert_eq!(world.control().row("deals", 4_242).unwrap()["properties"]["amount"], "2");
     assert_eq!(world.control().rows("deals", false).len(), 1);
+    world.control().upsert("deals", 50_000_000_000, &props(json!({}))).unwrap();
+    assert_eq!(world.insert("deals", json!({})), 50_000_000_001, "ids given by hand are not given again");
 }
 
 #[tokio::test]

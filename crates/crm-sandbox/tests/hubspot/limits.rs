@@ -82,6 +82,15 @@ async fn the_day_is_counted_for_private_apps_only() {
     world.token = private;
     world.control().advance(Duration::from_secs(16 * 3600));
     assert_eq!(world.get(&list).await.0, 200, "midnight has passed");
+    world.control().edit_settings(|settings| settings.utc_offset_minutes = -300);
+    assert_eq!(
+        [world.get(&list).await.0, world.get(&list).await.0],
+        [200, 200],
+        "it is yesterday in New York"
+    );
+    assert_eq!(world.get(&list).await.0, 429);
+    world.control().advance(Duration::from_secs(5 * 3600));
+    assert_eq!(world.get(&list).await.0, 200, "now midnight has passed there too");
     world.control().set_daily_limit(7, 7);
     assert_eq!(world.get(&list).await.0, 429);
     world.control().set_daily_limit(6, 7);

@@ -175,7 +175,7 @@ async fn custom_objects_are_ordinary_objects() {
 async fn scopes_that_are_missing_refuse_their_objects_only() {
     let world = World::empty().await;
     world.control().edit_settings(|settings| {
-        settings.scopes.retain(|scope| !scope.contains("custom") && scope != "crm.objects.deals.write")
+        settings.scopes.retain(|scope| !scope.contains("custom") && scope != "crm.objects.deals.write");
     });
     for (path, wanted) in [
         ("/crm-object-schemas/v3/schemas", "crm.schemas.custom.read"),
@@ -194,9 +194,12 @@ async fn the_account_tells_its_facts() {
     let world = World::empty().await;
     let (_, details) = world.get("/account-info/v3/details").await;
     assert_eq!((&details["portalId"], &details["companyCurrency"]), (&json!(9_000_001), &json!("EUR")));
+    world.control().edit_settings(|settings| settings.utc_offset_minutes = -300);
+    let (_, details) = world.get("/account-info/v3/details").await;
+    assert_eq!((&details["utcOffset"], &details["timeZone"]), (&json!("-05:00"), &json!("Etc/GMT+5")));
     let (_, usage) = world.get("/account-info/v3/api-usage/daily/private-apps").await;
     assert_eq!(
         (&usage["results"][0]["currentUsage"], &usage["results"][0]["usageLimit"]),
-        (&json!(2), &json!(650_000))
+        (&json!(3), &json!(650_000))
     );
 }

@@ -141,3 +141,30 @@ async fn twelve_thousand_rows_of_one_stamp_are_walked_by_id() {
     }
     assert_eq!(seen, truth);
 }
+
+#[tokio::test]
+async fn random_windows_find_exactly_what_the_rows_say() {
+    let world = World::with(crate::support::SMALL).await;
+    let rows: Vec<(u64, i64)> = world
+        .control()
+        .read(|account| account.rows("deals", false).map(|(id, row)| (id, row.updated_at)).collect());
+    let mut rng = fastrand::Rng::with_seed(1);
+    for _ in 0..150 {
+        // Ends are often stamps that exist, so that edges are met.
+        let mut end = || {
+            let stamp = rows[rng.usize(..rows.len())].1;
+            stamp + [0, 0, 1, -1, 86_400_000][rng.usize(..5)]
+        };
+        let (from, to) = (end(), end());
+        let after = if rng.bool() { 0 } else { rows[rng.usize(..rows.len())].0 };
+        let (status, page) = world.search("deals", window("hs_lastmodifieddate", from, to, after)).await;
+        assert_eq!(status, 200);
+        let truth: Vec<u64> = rows
+            .iter()
+            .filter(|(id, at)| *id > after && (from..to).contains(at))
+            .map(|(id, _)| *id)
+            .collect();
+        assert_eq!(page["total"], truth.len(), "{from}..{to} after {after}");
+        assert_eq!(ids(&page), truth[..truth.len().min(200)], "{from}..{to} after {after}");
+    }
+}

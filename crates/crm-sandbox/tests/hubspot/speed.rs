@@ -11,8 +11,8 @@ const SPEC: AccountSpec =
 /// What making 100,000 deals with their surroundings may take.
 const GENERATION_BUDGET: Duration = Duration::from_secs(3);
 /// What a page may take from request to answer, client included.
-const LIST_BUDGET: Duration = Duration::from_millis(4);
-const SEARCH_BUDGET: Duration = Duration::from_millis(5);
+const LIST_BUDGET: Duration = Duration::from_millis(2);
+const SEARCH_BUDGET: Duration = Duration::from_millis(2);
 const PROPERTIES: &str = "dealname,amount,dealstage,pipeline,closedate,hubspot_owner_id,hs_next_step,region,score,renewal_date,product,ext_key";
 
 fn measured() -> bool {
