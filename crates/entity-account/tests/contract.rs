@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_account::{Account, AccountProvider, TABLE};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -90,6 +91,53 @@ fn mapping_of_salesforce_fills_its_fields() {
         billing_country: Some("billing_country 12".into()),
         parent: Some("0015e00000Qw013AAB".into()),
         owner: Some("0015e00000Qw014AAB".into()),
+        ..Account::default()
+    };
+    assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "associations": {},
+  "id": "1",
+  "properties": {
+    "address": "billing_street 8",
+    "annualrevenue": "4.25",
+    "city": "billing_city 9",
+    "country": "billing_country 12",
+    "hs_parent_company_id": "1013",
+    "hubspot_owner_id": "1014",
+    "industry": "industry 3",
+    "name": "name 1",
+    "numberofemployees": "5",
+    "phone": "phone 6",
+    "state": "billing_state 10",
+    "type": "kind 2",
+    "website": "website 7",
+    "zip": "billing_postal_code 11"
+  }
+}"#,
+    )
+    .unwrap();
+    let read = <Account as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let expected = Account {
+        name: Some("name 1".into()),
+        kind: Some("kind 2".into()),
+        industry: Some("industry 3".into()),
+        annual_revenue: "4.25".parse().ok(),
+        employees: Some(5),
+        phone: Some("phone 6".into()),
+        website: Some("website 7".into()),
+        billing_street: Some("billing_street 8".into()),
+        billing_city: Some("billing_city 9".into()),
+        billing_state: Some("billing_state 10".into()),
+        billing_postal_code: Some("billing_postal_code 11".into()),
+        billing_country: Some("billing_country 12".into()),
+        parent: Some("1013".into()),
+        owner: Some("1014".into()),
         ..Account::default()
     };
     assert_eq!(read, expected);

@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_contact::{Contact, ContactProvider, TABLE};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -95,4 +96,55 @@ fn mapping_of_salesforce_fills_its_fields() {
         ..Contact::default()
     };
     assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "associations": {
+    "companies": {
+      "results": [
+        {
+          "id": "1011",
+          "type": "primary"
+        }
+      ]
+    }
+  },
+  "id": "1",
+  "properties": {
+    "city": "mailing_city 9",
+    "country": "mailing_country 10",
+    "email": "email 3",
+    "firstname": "first_name 1",
+    "hs_analytics_source": "lead_source 7",
+    "hs_email_optout": "true",
+    "hubspot_owner_id": "1012",
+    "jobtitle": "title 6",
+    "lastname": "last_name 2",
+    "mobilephone": "mobile_phone 5",
+    "phone": "phone 4"
+  }
+}"#,
+    )
+    .unwrap();
+    let read = <Contact as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let read = sync_core::record_to_json(&read);
+    let mapped = [
+        "first_name",
+        "last_name",
+        "email",
+        "phone",
+        "mobile_phone",
+        "title",
+        "lead_source",
+        "opted_out_of_email",
+        "mailing_city",
+        "mailing_country",
+        "account",
+        "owner",
+    ];
+    assert!(mapped.iter().all(|field| !read[*field].is_null()), "{read:?}");
 }

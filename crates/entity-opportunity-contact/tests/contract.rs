@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_opportunity_contact::{OpportunityContact, OpportunityContactProvider, TABLE};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -68,6 +69,28 @@ fn mapping_of_salesforce_fills_its_fields() {
         is_primary: Some(true),
         opportunity: Some("0015e00000Qw003AAB".into()),
         contact: Some("0015e00000Qw004AAB".into()),
+    };
+    assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "from": "1003",
+  "label": "role 1",
+  "primary": true,
+  "to": "1004"
+}"#,
+    )
+    .unwrap();
+    let read = <OpportunityContact as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let expected = OpportunityContact {
+        role: Some("role 1".into()),
+        is_primary: Some(true),
+        opportunity: Some("1003".into()),
+        contact: Some("1004".into()),
     };
     assert_eq!(read, expected);
 }

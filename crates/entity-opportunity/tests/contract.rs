@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_opportunity::{Opportunity, OpportunityProvider, TABLE};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -84,6 +85,57 @@ fn mapping_of_salesforce_fills_its_fields() {
         next_step: Some("next_step 10".into()),
         account: Some("0015e00000Qw011AAB".into()),
         owner: Some("0015e00000Qw012AAB".into()),
+        ..Opportunity::default()
+    };
+    assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "associations": {
+    "companies": {
+      "results": [
+        {
+          "id": "1011",
+          "type": "primary"
+        }
+      ]
+    }
+  },
+  "id": "1",
+  "properties": {
+    "amount": "3.25",
+    "closedate": "2026-01-07T03:00:00.000Z",
+    "dealname": "name 1",
+    "dealstage": "stage 2",
+    "dealtype": "kind 8",
+    "hs_analytics_source": "lead_source 9",
+    "hs_deal_stage_probability": "4.25",
+    "hs_is_closed": "true",
+    "hs_is_closed_won": "false",
+    "hs_next_step": "next_step 10",
+    "hubspot_owner_id": "1012"
+  }
+}"#,
+    )
+    .unwrap();
+    let read = <Opportunity as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let expected = Opportunity {
+        name: Some("name 1".into()),
+        stage: Some("stage 2".into()),
+        amount: "3.25".parse().ok(),
+        probability: "425.00".parse().ok(),
+        close_date: "2026-01-07".parse().ok(),
+        closed: Some(true),
+        won: Some(false),
+        kind: Some("kind 8".into()),
+        lead_source: Some("lead_source 9".into()),
+        next_step: Some("next_step 10".into()),
+        account: Some("1011".into()),
+        owner: Some("1012".into()),
         ..Opportunity::default()
     };
     assert_eq!(read, expected);

@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_project::{Project, ProjectProvider, TABLE};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -76,6 +77,56 @@ fn mapping_of_salesforce_fills_its_fields() {
         opportunity: Some("0015e00000Qw006AAB".into()),
         account: Some("0015e00000Qw007AAB".into()),
         owner: Some("0015e00000Qw008AAB".into()),
+        ..Project::default()
+    };
+    assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "associations": {
+    "companies": {
+      "results": [
+        {
+          "id": "1007",
+          "type": "primary"
+        }
+      ]
+    },
+    "deals": {
+      "results": [
+        {
+          "id": "1006",
+          "type": "primary"
+        }
+      ]
+    }
+  },
+  "id": "1",
+  "properties": {
+    "budget": "3.25",
+    "code": "trim 5",
+    "hubspot_owner_id": "1008",
+    "name": "name 1",
+    "start_date": "2026-01-05",
+    "status": "status 2"
+  }
+}"#,
+    )
+    .unwrap();
+    let read = <Project as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let expected = Project {
+        name: Some("name 1".into()),
+        status: Some("status 2".into()),
+        budget: "3.25".parse().ok(),
+        start_date: "2026-01-05".parse().ok(),
+        code: Some("trim 5".into()),
+        opportunity: Some("1006".into()),
+        account: Some("1007".into()),
+        owner: Some("1008".into()),
         ..Project::default()
     };
     assert_eq!(read, expected);

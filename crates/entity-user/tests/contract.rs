@@ -2,6 +2,7 @@
 //! What `entity.yaml` promises: the tables fit the type, and each mapping fills what it names.
 
 use entity_user::{TABLE, User, UserProvider};
+use provider_hubspot::HubspotRecord;
 use provider_salesforce::SalesforceRecord;
 use sync_core::TableDef;
 
@@ -79,4 +80,19 @@ fn mapping_of_salesforce_fills_its_fields() {
         ..User::default()
     };
     assert_eq!(read, expected);
+}
+
+/// A record of HubSpot fills every field that the mapping names.
+#[test]
+fn mapping_of_hubspot_fills_its_fields() {
+    let record = HubspotRecord::parse(
+        r#"{
+  "email": "email 1"
+}"#,
+    )
+    .unwrap();
+    let read = <User as provider_hubspot::FromHubspot>::from_record(&record).unwrap();
+    let read = sync_core::record_to_json(&read);
+    let mapped = ["email"];
+    assert!(mapped.iter().all(|field| !read[*field].is_null()), "{read:?}");
 }

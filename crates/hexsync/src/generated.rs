@@ -130,8 +130,45 @@ macro_rules! with_entity {
 }
 pub(crate) use with_entity;
 
+/// `hubspot_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
+/// or the other one for an entity that HubSpot does not have.
+#[allow(unused_macros, reason = "the program decides where it tells providers apart")]
+macro_rules! hubspot_entity {
+    ($entity:expr, $T:ident => $body:expr, else $other:expr) => {
+        match $entity {
+            $crate::generated::Entity::User => {
+                type $T = sync_wiring::user::User;
+                $body
+            }
+            $crate::generated::Entity::Account => {
+                type $T = sync_wiring::account::Account;
+                $body
+            }
+            $crate::generated::Entity::Contact => {
+                type $T = sync_wiring::contact::Contact;
+                $body
+            }
+            $crate::generated::Entity::Opportunity => {
+                type $T = sync_wiring::opportunity::Opportunity;
+                $body
+            }
+            $crate::generated::Entity::OpportunityContact => {
+                type $T = sync_wiring::opportunity_contact::OpportunityContact;
+                $body
+            }
+            $crate::generated::Entity::Project => {
+                type $T = sync_wiring::project::Project;
+                $body
+            }
+        }
+    };
+}
+#[allow(unused_imports, reason = "as the macro")]
+pub(crate) use hubspot_entity;
+
 /// `salesforce_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
 /// or the other one for an entity that Salesforce does not have.
+#[allow(unused_macros, reason = "the program decides where it tells providers apart")]
 macro_rules! salesforce_entity {
     ($entity:expr, $T:ident => $body:expr, else $other:expr) => {
         match $entity {
@@ -162,4 +199,5 @@ macro_rules! salesforce_entity {
         }
     };
 }
+#[allow(unused_imports, reason = "as the macro")]
 pub(crate) use salesforce_entity;

@@ -3,10 +3,12 @@
 
 pub use entity_contact::{Contact, ContactPollFetchers, ContactProvider, contact_change_sources};
 
+#[cfg(feature = "provider-hubspot")]
+use provider_hubspot::HubspotClient;
 #[cfg(feature = "provider-salesforce")]
 use provider_salesforce::SalesforceClient;
 use sync_core::{ExecuteSyncBuilder, Store};
-#[cfg(feature = "provider-salesforce")]
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
 use {
     crate::WiringError,
     sync_core::{Brake, ExecuteSync, ReconcileSource, Subscription},
@@ -44,6 +46,30 @@ pub fn contact_reconcile_from_salesforce<S: EntityStore<Contact>>(
     brake: Brake,
 ) -> ReconcileSource<Contact, S> {
     crate::salesforce::reconcile(module, crm, subscription, brake)
+}
+
+/// HubSpot's contacts into this module's store.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "provider-hubspot")]
+pub fn contact_from_hubspot<S: EntityStore<Contact>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+) -> Result<ExecuteSync<Contact, S>, WiringError> {
+    crate::hubspot::engine(module, crm)
+}
+
+/// Compares HubSpot's contacts with this module's store; see [`reconcile`](crate::hubspot::reconcile).
+#[cfg(feature = "provider-hubspot")]
+#[must_use]
+pub fn contact_reconcile_from_hubspot<S: EntityStore<Contact>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+    subscription: &Subscription,
+    brake: Brake,
+) -> ReconcileSource<Contact, S> {
+    crate::hubspot::reconcile(module, crm, subscription, brake)
 }
 
 #[cfg(feature = "store-memory")]

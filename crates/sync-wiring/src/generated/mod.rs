@@ -5,6 +5,8 @@
 pub mod account;
 #[cfg(feature = "entity-contact")]
 pub mod contact;
+#[cfg(feature = "provider-hubspot")]
+pub mod hubspot;
 #[cfg(feature = "entity-opportunity")]
 pub mod opportunity;
 #[cfg(feature = "entity-opportunity-contact")]
@@ -16,17 +18,29 @@ pub mod salesforce;
 #[cfg(feature = "entity-user")]
 pub mod user;
 
+#[cfg(all(feature = "entity-account", feature = "provider-hubspot"))]
+pub use account::{account_from_hubspot, account_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-account", feature = "provider-salesforce"))]
 pub use account::{account_from_salesforce, account_reconcile_from_salesforce};
+#[cfg(all(feature = "entity-contact", feature = "provider-hubspot"))]
+pub use contact::{contact_from_hubspot, contact_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-contact", feature = "provider-salesforce"))]
 pub use contact::{contact_from_salesforce, contact_reconcile_from_salesforce};
+#[cfg(all(feature = "entity-opportunity", feature = "provider-hubspot"))]
+pub use opportunity::{opportunity_from_hubspot, opportunity_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-opportunity", feature = "provider-salesforce"))]
 pub use opportunity::{opportunity_from_salesforce, opportunity_reconcile_from_salesforce};
+#[cfg(all(feature = "entity-opportunity-contact", feature = "provider-hubspot"))]
+pub use opportunity_contact::{opportunity_contact_from_hubspot, opportunity_contact_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-opportunity-contact", feature = "provider-salesforce"))]
 pub use opportunity_contact::{
     opportunity_contact_from_salesforce, opportunity_contact_reconcile_from_salesforce,
 };
+#[cfg(all(feature = "entity-project", feature = "provider-hubspot"))]
+pub use project::{project_from_hubspot, project_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-project", feature = "provider-salesforce"))]
 pub use project::{project_from_salesforce, project_reconcile_from_salesforce};
+#[cfg(all(feature = "entity-user", feature = "provider-hubspot"))]
+pub use user::{user_from_hubspot, user_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-user", feature = "provider-salesforce"))]
 pub use user::{user_from_salesforce, user_reconcile_from_salesforce};

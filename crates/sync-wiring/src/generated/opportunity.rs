@@ -5,10 +5,12 @@ pub use entity_opportunity::{
     Opportunity, OpportunityPollFetchers, OpportunityProvider, opportunity_change_sources,
 };
 
+#[cfg(feature = "provider-hubspot")]
+use provider_hubspot::HubspotClient;
 #[cfg(feature = "provider-salesforce")]
 use provider_salesforce::SalesforceClient;
 use sync_core::{ExecuteSyncBuilder, Store};
-#[cfg(feature = "provider-salesforce")]
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
 use {
     crate::WiringError,
     sync_core::{Brake, ExecuteSync, ReconcileSource, Subscription},
@@ -46,6 +48,30 @@ pub fn opportunity_reconcile_from_salesforce<S: EntityStore<Opportunity>>(
     brake: Brake,
 ) -> ReconcileSource<Opportunity, S> {
     crate::salesforce::reconcile(module, crm, subscription, brake)
+}
+
+/// HubSpot's opportunities into this module's store.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "provider-hubspot")]
+pub fn opportunity_from_hubspot<S: EntityStore<Opportunity>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+) -> Result<ExecuteSync<Opportunity, S>, WiringError> {
+    crate::hubspot::engine(module, crm)
+}
+
+/// Compares HubSpot's opportunities with this module's store; see [`reconcile`](crate::hubspot::reconcile).
+#[cfg(feature = "provider-hubspot")]
+#[must_use]
+pub fn opportunity_reconcile_from_hubspot<S: EntityStore<Opportunity>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+    subscription: &Subscription,
+    brake: Brake,
+) -> ReconcileSource<Opportunity, S> {
+    crate::hubspot::reconcile(module, crm, subscription, brake)
 }
 
 #[cfg(feature = "store-memory")]

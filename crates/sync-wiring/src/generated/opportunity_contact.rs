@@ -6,10 +6,12 @@ pub use entity_opportunity_contact::{
     opportunity_contact_change_sources,
 };
 
+#[cfg(feature = "provider-hubspot")]
+use provider_hubspot::HubspotClient;
 #[cfg(feature = "provider-salesforce")]
 use provider_salesforce::SalesforceClient;
 use sync_core::{ExecuteSyncBuilder, Store};
-#[cfg(feature = "provider-salesforce")]
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
 use {
     crate::WiringError,
     sync_core::{Brake, ExecuteSync, ReconcileSource, Subscription},
@@ -47,6 +49,30 @@ pub fn opportunity_contact_reconcile_from_salesforce<S: EntityStore<OpportunityC
     brake: Brake,
 ) -> ReconcileSource<OpportunityContact, S> {
     crate::salesforce::reconcile(module, crm, subscription, brake)
+}
+
+/// HubSpot's opportunity contacts into this module's store.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "provider-hubspot")]
+pub fn opportunity_contact_from_hubspot<S: EntityStore<OpportunityContact>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+) -> Result<ExecuteSync<OpportunityContact, S>, WiringError> {
+    crate::hubspot::engine(module, crm)
+}
+
+/// Compares HubSpot's opportunity contacts with this module's store; see [`reconcile`](crate::hubspot::reconcile).
+#[cfg(feature = "provider-hubspot")]
+#[must_use]
+pub fn opportunity_contact_reconcile_from_hubspot<S: EntityStore<OpportunityContact>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+    subscription: &Subscription,
+    brake: Brake,
+) -> ReconcileSource<OpportunityContact, S> {
+    crate::hubspot::reconcile(module, crm, subscription, brake)
 }
 
 #[cfg(feature = "store-memory")]

@@ -3,10 +3,12 @@
 
 pub use entity_user::{User, UserPollFetchers, UserProvider, user_change_sources};
 
+#[cfg(feature = "provider-hubspot")]
+use provider_hubspot::HubspotClient;
 #[cfg(feature = "provider-salesforce")]
 use provider_salesforce::SalesforceClient;
 use sync_core::{ExecuteSyncBuilder, Store};
-#[cfg(feature = "provider-salesforce")]
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
 use {
     crate::WiringError,
     sync_core::{Brake, ExecuteSync, ReconcileSource, Subscription},
@@ -44,6 +46,30 @@ pub fn user_reconcile_from_salesforce<S: EntityStore<User>>(
     brake: Brake,
 ) -> ReconcileSource<User, S> {
     crate::salesforce::reconcile(module, crm, subscription, brake)
+}
+
+/// HubSpot's users into this module's store.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "provider-hubspot")]
+pub fn user_from_hubspot<S: EntityStore<User>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+) -> Result<ExecuteSync<User, S>, WiringError> {
+    crate::hubspot::engine(module, crm)
+}
+
+/// Compares HubSpot's users with this module's store; see [`reconcile`](crate::hubspot::reconcile).
+#[cfg(feature = "provider-hubspot")]
+#[must_use]
+pub fn user_reconcile_from_hubspot<S: EntityStore<User>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+    subscription: &Subscription,
+    brake: Brake,
+) -> ReconcileSource<User, S> {
+    crate::hubspot::reconcile(module, crm, subscription, brake)
 }
 
 #[cfg(feature = "store-memory")]
