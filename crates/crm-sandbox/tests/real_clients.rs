@@ -15,8 +15,12 @@ use serde_json::{Value as Json, json};
 
 const SIMPLE_SALESFORCE: &str = "simple-salesforce==1.12.10";
 const JSFORCE: &str = "jsforce@3.10.16";
+/// What describe-global lists.
+const OBJECTS: [&str; 7] =
+    ["Account", "Case", "Contact", "Opportunity", "OpportunityContactRole", "Project__c", "User"];
+
 /// Opportunities: more than two pages, some of them in the bin.
-const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 50, contacts: 0, opportunities: 4_400 };
+const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 50, contacts: 0, opportunities: 4_400, ..OrgSpec::EMPTY };
 const LIVE: usize = 4_389;
 /// How long an installation or a client may take.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -97,7 +101,7 @@ async fn simple_salesforce_reads_and_writes() {
         "queried": {"total": LIVE, "rows": LIVE, "distinct": LIVE},
         "iterated": LIVE,
         "with_deleted": SPEC.opportunities,
-        "objects": ["Account", "Contact", "Opportunity", "User"],
+        "objects": OBJECTS,
         "amount_type": "currency",
         "created": true,
         "updated": 204,
@@ -135,7 +139,7 @@ async fn jsforce_refreshes_reads_and_writes() {
         "distinct": LIVE,
         "fetched": LIVE,
         "refreshes": 1,
-        "objects": ["Account", "Contact", "Opportunity", "User"],
+        "objects": OBJECTS,
         "amountType": "currency",
         "created": true,
         "updated": true,

@@ -152,3 +152,24 @@ pub(super) const REGION: &[&str] = &["EMEA", "Americas", "APAC", "Nordics"];
 pub(super) const PRODUCT: &[&str] = &["Basic", "Plus", "Pro", "Enterprise", "Hardware"];
 pub(super) const TITLE: &[&str] =
     &["CEO", "CFO", "Buyer", "Head of IT", "Engineer", "Geschäftsführerin", "VP Operations", "Analyst"];
+
+pub(super) const UNDERTAKING: &[&str] = &[
+    "rollout",
+    "data migration",
+    "Schulung Süd",
+    "pilot, phase 2",
+    "audit",
+    "go-live",
+    "integration \"north\"",
+    "décommissionnement",
+];
+pub(super) const PROBLEM: &[&str] = &[
+    "Cannot log in",
+    "Invoice shows the wrong amount",
+    "Gerät startet nicht",
+    "Sensor reports -40 °C",
+    "Export stops at 99 %",
+    "Wrong part delivered, part #7",
+    "画面が真っ白",
+    "How do I cancel?",
+];

@@ -150,6 +150,7 @@ fn spec(opportunities: usize) -> OrgSpec {
         accounts: (opportunities * 15).div_ceil(100),
         contacts: (opportunities * 4).div_ceil(10),
         opportunities,
+        ..OrgSpec::EMPTY
     }
 }
 
