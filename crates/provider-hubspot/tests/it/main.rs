@@ -1,0 +1,1 @@
+//! Proves what goes over the wire.
