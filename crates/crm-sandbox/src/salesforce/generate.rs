@@ -4,7 +4,6 @@ mod deals;
 mod opportunities;
 mod people;
 mod pipeline;
-mod words;
 
 use serde::{Deserialize, Serialize};
 

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use http::header::LAST_MODIFIED;
 use serde_json::{Value as Json, json};
 
-use super::answer::Answer;
 use super::error::ApiError;
 use super::request::Call;
 use crate::salesforce::model::{FieldDef, FieldType, Formula, ObjectDef, Org};
 use crate::salesforce::state::State;
+use crate::wire::Answer;
 
 /// Released versions with their labels, newest last.
 pub(super) const NEWEST_VERSION: u32 = 67;

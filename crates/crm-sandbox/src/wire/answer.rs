@@ -11,38 +11,38 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Header
 use hyper::body::{Body, Frame, SizeHint};
 use serde::Serialize;
 
-pub(super) const JSON: &str = "application/json;charset=UTF-8";
-pub(super) const HTML: &str = "text/html;charset=UTF-8";
+pub(crate) const JSON: &str = "application/json;charset=UTF-8";
+pub(crate) const HTML: &str = "text/html;charset=UTF-8";
 
 /// Smaller bodies don't gain from compression.
 const MIN_GZIP: usize = 512;
 
 /// One answer before it is sent.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub(super) fn empty(status: u16) -> Self {
+    pub(crate) fn empty(status: u16) -> Self {
         Self { status, ..Self::default() }
     }
 
-    pub(super) fn bytes(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+    pub(crate) fn bytes(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         let mut answer = Self { status, headers: HeaderMap::new(), body };
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
         answer
     }
 
-    pub(super) fn json(status: u16, body: &impl Serialize) -> Self {
+    pub(crate) fn json(status: u16, body: &impl Serialize) -> Self {
         // Only maps with keys that are not strings can fail, and there are none.
         Self::bytes(status, JSON, serde_json::to_vec(body).unwrap_or_default())
     }
 
     /// Adds a header; values that can't be one are left out.
-    pub(super) fn with(mut self, name: HeaderName, value: &str) -> Self {
+    pub(crate) fn with(mut self, name: HeaderName, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(name, value);
         }
@@ -50,7 +50,7 @@ impl Answer {
     }
 
     /// Compresses the body, if that pays.
-    pub(super) fn gzip(mut self) -> Self {
+    pub(crate) fn gzip(mut self) -> Self {
         if self.body.len() < MIN_GZIP {
             return self;
         }
@@ -66,14 +66,14 @@ impl Answer {
     }
 
     /// Indents a JSON body.
-    pub(super) fn pretty(mut self) -> Self {
+    pub(crate) fn pretty(mut self) -> Self {
         self.body = indent(&self.body);
         self
     }
 }
 
 /// The body on its way out, possibly cut off.
-pub(super) struct Outgoing {
+pub(crate) struct Outgoing {
     left: Option<Bytes>,
     /// What the length header promises.
     promised: u64,
@@ -88,12 +88,12 @@ enum Broken {
 }
 
 impl Outgoing {
-    pub(super) fn whole(body: Vec<u8>) -> Self {
+    pub(crate) fn whole(body: Vec<u8>) -> Self {
         Self { promised: body.len() as u64, left: Some(body.into()), broken: Broken::No }
     }
 
     /// Sends the first `keep` bytes, then breaks the connection.
-    pub(super) fn cut(mut body: Vec<u8>, keep: usize) -> Self {
+    pub(crate) fn cut(mut body: Vec<u8>, keep: usize) -> Self {
         let promised = (body.len() as u64).max(keep as u64 + 1);
         body.truncate(keep);
         Self { promised, left: Some(body.into()), broken: Broken::AfterFlush }

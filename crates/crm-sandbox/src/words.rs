@@ -1,6 +1,6 @@
 //! Names and phrases, some of them with letters that trip careless encoders.
 
-pub(super) const FIRST: &[&str] = &[
+pub(crate) const FIRST: &[&str] = &[
     "Aino",
     "Benoît",
     "Carla",
@@ -31,7 +31,7 @@ pub(super) const FIRST: &[&str] = &[
     "Ольга",
 ];
 
-pub(super) const LAST: &[&str] = &[
+pub(crate) const LAST: &[&str] = &[
     "Abara",
     "Bělohlávek",
     "Castro",
@@ -62,7 +62,7 @@ pub(super) const LAST: &[&str] = &[
     "D'Angelo",
 ];
 
-pub(super) const COMPANY: &[&str] = &[
+pub(crate) const COMPANY: &[&str] = &[
     "Alder",
     "Bright",
     "Cedar",
@@ -89,7 +89,7 @@ pub(super) const COMPANY: &[&str] = &[
     "Zenith",
 ];
 
-pub(super) const BUSINESS: &[&str] = &[
+pub(crate) const BUSINESS: &[&str] = &[
     "Analytics",
     "Bank",
     "Chemie GmbH",
@@ -110,7 +110,7 @@ pub(super) const BUSINESS: &[&str] = &[
     "Works",
 ];
 
-pub(super) const DEAL: &[&str] = &[
+pub(crate) const DEAL: &[&str] = &[
     "renewal",
     "upgrade",
     "pilot",
@@ -125,7 +125,7 @@ pub(super) const DEAL: &[&str] = &[
     "framework deal",
 ];
 
-pub(super) const NEXT_STEP: &[&str] = &[
+pub(crate) const NEXT_STEP: &[&str] = &[
     "call back",
     "send revised quote",
     "legal review",
@@ -137,7 +137,7 @@ pub(super) const NEXT_STEP: &[&str] = &[
     "security questionnaire",
 ];
 
-pub(super) const CITY: &[(&str, &str, &str)] = &[
+pub(crate) const CITY: &[(&str, &str, &str)] = &[
     ("Berlin", "Berlin", "Germany"),
     ("Lyon", "Rhône", "France"),
     ("Kraków", "Małopolska", "Poland"),
@@ -148,9 +148,9 @@ pub(super) const CITY: &[(&str, &str, &str)] = &[
     ("Leeds", "England", "United Kingdom"),
 ];
 
-pub(super) const REGION: &[&str] = &["EMEA", "Americas", "APAC", "Nordics"];
-pub(super) const PRODUCT: &[&str] = &["Basic", "Plus", "Pro", "Enterprise", "Hardware"];
-pub(super) const TITLE: &[&str] =
+pub(crate) const REGION: &[&str] = &["EMEA", "Americas", "APAC", "Nordics"];
+pub(crate) const PRODUCT: &[&str] = &["Basic", "Plus", "Pro", "Enterprise", "Hardware"];
+pub(crate) const TITLE: &[&str] =
     &["CEO", "CFO", "Buyer", "Head of IT", "Engineer", "Geschäftsführerin", "VP Operations", "Analyst"];
 
 pub(super) const UNDERTAKING: &[&str] = &[
