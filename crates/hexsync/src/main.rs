@@ -3,9 +3,10 @@
 mod app;
 mod cli;
 mod config;
-mod entity;
+mod crm;
 mod error;
 mod exit;
+mod generated;
 mod output;
 mod signals;
 

@@ -5,6 +5,8 @@ mod engine;
 mod entity;
 mod error;
 mod module;
+#[cfg(feature = "provider-hubspot")]
+pub mod hubspot;
 #[cfg(feature = "provider-salesforce")]
 pub mod salesforce;
 mod store;

@@ -1,23 +1,19 @@
-//! One entity of one connection, whatever its type.
+//! One entity of one connection, whatever its type and its CRM.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     Action, Brake, Canonical, ChangeSource, ChangeStream, Cursor, ExecuteSync, Preview, ReadMode,
     RunObserver, RunReport, RunRequest, Subscription, SyncError,
 };
-use sync_wiring::opportunity::Opportunity;
-use sync_wiring::salesforce::{self, FromSalesforce, PROVIDER, SalesforceClient};
-use sync_wiring::user::User;
-use sync_wiring::{EntityStore, SyncModule};
+use sync_wiring::{EntityStore, SyncModule, hubspot, salesforce};
 use tokio_util::sync::CancellationToken;
 
-use super::AppStore;
-use crate::entity::Entity;
+use super::{AppStore, Client};
+use crate::crm::Crm;
 use crate::error::CliError;
+use crate::generated::{Entity, hubspot_entity, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
@@ -57,44 +53,62 @@ pub(crate) enum Reading {
 }
 
 /// The feed of an entity through a client.
-pub(super) fn feed<S: AppStore>(
-    module: SyncModule<S>,
-    crm: SalesforceClient,
+///
+/// # Errors
+/// When the CRM has no such entity, or the parts don't make a whole.
+pub(crate) fn feed<S: AppStore>(
+    module: &SyncModule<S>,
+    client: &Client,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
-    Ok(match entity {
-        Entity::User => Box::new(SalesforceFeed::<User, S>::new(module, crm)?),
-        Entity::Account => Box::new(SalesforceFeed::<Account, S>::new(module, crm)?),
-        Entity::Contact => Box::new(SalesforceFeed::<Contact, S>::new(module, crm)?),
-        Entity::Opportunity => Box::new(SalesforceFeed::<Opportunity, S>::new(module, crm)?),
-    })
-}
-
-struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
-    module: SyncModule<S>,
-    crm: SalesforceClient,
-    engine: ExecuteSync<T, S>,
-}
-
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
-    fn new(module: SyncModule<S>, crm: SalesforceClient) -> Result<Self, CliError> {
-        let engine = salesforce::engine(&module, &crm)?;
-        Ok(Self { module, crm, engine })
+    match client {
+        Client::Salesforce(crm) => salesforce_entity!(entity, T => {
+            let engine = salesforce::engine::<T, S>(module, crm)?;
+            let (module, crm) = (module.clone(), crm.clone());
+            let compare: Compare<T> = Box::new(move |subscription, brake| {
+                Arc::new(salesforce::reconcile::<T, S>(&module, &crm, subscription, brake))
+            });
+            Ok(Box::new(EntityFeed { crm: Crm::Salesforce, engine, compare }))
+        }, else Err(no_such_entity(Crm::Salesforce, entity))),
+        Client::Hubspot(crm) => hubspot_entity!(entity, T => {
+            let engine = hubspot::engine::<T, S>(module, crm)?;
+            let (module, crm) = (module.clone(), crm.clone());
+            let compare: Compare<T> = Box::new(move |subscription, brake| {
+                Arc::new(hubspot::reconcile::<T, S>(&module, &crm, subscription, brake))
+            });
+            Ok(Box::new(EntityFeed { crm: Crm::Hubspot, engine, compare }))
+        }, else Err(no_such_entity(Crm::Hubspot, entity))),
     }
+}
 
+/// What is said of an entity that a CRM lacks.
+pub(super) fn no_such_entity(crm: Crm, entity: Entity) -> CliError {
+    let has: Vec<_> = crm.entities().into_iter().map(Entity::name).collect();
+    CliError::text(format!("{} has no {}", crm.product(), entity.name()))
+        .next(format!("it has: {}; pause or remove the subscription", has.join(", ")))
+}
+
+/// Makes the source of a comparison by id.
+type Compare<T> = Box<dyn Fn(&Subscription, Brake) -> Arc<dyn ChangeSource<T>> + Send + Sync>;
+
+struct EntityFeed<T: Canonical, S: EntityStore<T>> {
+    crm: Crm,
+    engine: ExecuteSync<T, S>,
+    compare: Compare<T>,
+}
+
+impl<T: Canonical, S: EntityStore<T>> EntityFeed<T, S> {
     fn request(&self, order: Order) -> RunRequest<T> {
         let source: Option<Arc<dyn ChangeSource<T>>> = match order.reading {
             Reading::Delta | Reading::Full => None,
-            Reading::Differences(brake) => {
-                Some(Arc::new(salesforce::reconcile(&self.module, &self.crm, &order.subscription, brake)))
-            }
+            Reading::Differences(brake) => Some((self.compare)(&order.subscription, brake)),
             Reading::Nothing => Some(Arc::new(Empty)),
         };
         let mode = match order.reading {
             Reading::Full => ReadMode::Full,
             _ => ReadMode::Delta,
         };
-        let mut request = RunRequest::new(order.subscription, PROVIDER)
+        let mut request = RunRequest::new(order.subscription, self.crm.key())
             .action(order.action)
             .mode(mode)
             .cancel(order.cancel);
@@ -105,7 +119,7 @@ impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
 }
 
 #[async_trait]
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
+impl<T: Canonical, S: EntityStore<T>> Feed for EntityFeed<T, S> {
     async fn run(&self, order: Order) -> Result<RunReport, SyncError> {
         self.engine.execute(self.request(order)).await
     }
@@ -125,26 +139,5 @@ impl<T: Send + Sync + 'static> ChangeSource<T> for Empty {
 
     fn list_changes(&self, _: &Subscription, _: Option<&Cursor>) -> ChangeStream<T> {
         Box::pin(futures_util::stream::empty())
-    }
-}
-
-/// What an entity is in Salesforce.
-pub(crate) struct Mapped {
-    /// The object's API name.
-    pub(crate) object: &'static str,
-    /// The fields that fill ours, parts of compounds and related records by path.
-    pub(crate) fields: Vec<&'static str>,
-}
-
-/// How an entity is read from Salesforce.
-pub(crate) fn mapped(entity: Entity) -> Mapped {
-    fn of<T: FromSalesforce>() -> Mapped {
-        Mapped { object: T::OBJECT, fields: T::mapping().iter().map(|field| &*field.source).collect() }
-    }
-    match entity {
-        Entity::User => of::<User>(),
-        Entity::Account => of::<Account>(),
-        Entity::Contact => of::<Contact>(),
-        Entity::Opportunity => of::<Opportunity>(),
     }
 }
