@@ -46,6 +46,11 @@ impl Crm {
         Entity::ALL.into_iter().filter(|entity| self.has(*entity)).collect()
     }
 
+    /// The entities that are synced unless it is said otherwise: those that every account has.
+    pub(crate) fn usual_entities(self) -> Vec<Entity> {
+        Entity::by_default(self.key())
+    }
+
     /// Whether an entity can be read from it.
     pub(crate) fn has(self, entity: Entity) -> bool {
         entity.providers().contains(&self.key())

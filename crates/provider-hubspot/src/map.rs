@@ -5,7 +5,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 use sync_core::{Coverage, ExternalId, FieldSet, ListedRow, Payload, Record, Unreadable, Version};
-use sync_detection::FieldMapping;
+use sync_detection::{DetectionConfig, FieldMapping};
 
 use crate::id::{HubspotId, PairId};
 use crate::plan::{MERGED, Plan};
@@ -27,6 +27,12 @@ pub trait FromHubspot: sync_core::Canonical {
     /// company; `id`, `createdAt`, `updatedAt`, `archived` and `url` for what a record has beside its properties.
     /// Associations have `from`, `to`, `label` and `primary`.
     fn mapping() -> &'static [FieldMapping];
+
+    /// How its changes are noticed, where an `entity.yaml` says so; its filters then hold for polling and listing.
+    #[must_use]
+    fn detection() -> Option<DetectionConfig> {
+        None
+    }
 
     /// Reads a record for which everything of the [`mapping`](Self::mapping) was asked. The customer's own
     /// properties are added afterwards, where the entity has a place for them.

@@ -1,6 +1,7 @@
 //! What an object is made of, as `describe` tells.
 
 use serde::{Deserialize, Serialize};
+use sync_core::FieldKind;
 
 /// An object with its fields, as far as the connected user may read them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +187,43 @@ impl FieldType {
     #[must_use]
     pub const fn is_compound(self) -> bool {
         matches!(self, Self::Address | Self::Location)
+    }
+
+    /// What custom fields of this type are read as.
+    #[must_use]
+    pub const fn kind(self) -> FieldKind {
+        match self {
+            Self::Boolean => FieldKind::Bool,
+            Self::Int | Self::Long => FieldKind::Int,
+            Self::Double | Self::Currency | Self::Percent => FieldKind::Decimal,
+            Self::Date => FieldKind::Date,
+            Self::Datetime => FieldKind::Instant,
+            Self::Address | Self::Location | Self::AnyType | Self::ComplexValue | Self::Other => {
+                FieldKind::Json
+            }
+            Self::Id
+            | Self::Reference
+            | Self::String
+            | Self::Textarea
+            | Self::Email
+            | Self::Phone
+            | Self::Url
+            | Self::EncryptedString
+            | Self::Combobox
+            | Self::Picklist
+            | Self::Multipicklist
+            | Self::Time
+            | Self::Base64 => FieldKind::Text,
+        }
+    }
+
+    /// The name in descriptions; `other` for a type this release does not know.
+    #[must_use]
+    pub fn name(self) -> String {
+        match serde_json::to_value(self) {
+            Ok(serde_json::Value::String(name)) => name,
+            _ => "other".to_owned(),
+        }
     }
 }
 

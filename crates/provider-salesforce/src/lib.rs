@@ -3,6 +3,7 @@
 mod client;
 mod config;
 mod cursor;
+mod custom_fields;
 pub mod describe;
 mod error;
 mod fetch;
@@ -16,10 +17,12 @@ mod reader;
 mod record;
 pub mod soql;
 mod span;
+mod walk;
 mod wire;
 
 pub use client::{SalesforceClient, SalesforceClientBuilder};
 pub use config::{CustomFieldSelection, SalesforceConfig};
+pub use custom_fields::SalesforceFields;
 pub use fetch::SalesforceFetcher;
 pub use id::SalesforceId;
 pub use listing::SalesforceListing;

@@ -43,6 +43,17 @@ impl Plan {
         config: &SalesforceConfig,
         filters: &[Filter],
     ) -> Result<Self, SourceError> {
+        let plan = Self::of_any_length::<T>(object, config, filters)?;
+        plan.check_length()?;
+        Ok(plan)
+    }
+
+    /// As [`new`](Self::new), also where the query would be too long.
+    pub(crate) fn of_any_length<T: FromSalesforce>(
+        object: &ObjectDescription,
+        config: &SalesforceConfig,
+        filters: &[Filter],
+    ) -> Result<Self, SourceError> {
         let has = |name| object.field(name).is_some();
         let mut plan = Self {
             object: FieldPath::new(T::OBJECT).map_err(|bad| refuse("BAD_NAME", bad.to_string()))?,
@@ -69,7 +80,6 @@ impl Plan {
         if T::default().custom().is_some() {
             plan.add_custom(object, &config.custom_fields)?;
         }
-        plan.check_length()?;
         Ok(plan)
     }
 
@@ -152,6 +162,22 @@ impl Plan {
         match &self.condition {
             Some(condition) => select.and(condition.clone()),
             None => select,
+        }
+    }
+
+    /// These fields only, of the records that pass the filters; `Err` with how many bytes of the address are too many.
+    pub(crate) fn query_of(
+        &self,
+        fields: Vec<FieldPath>,
+        condition: Option<Condition>,
+    ) -> Result<Select, usize> {
+        let mut select = Select::of(self.object.clone(), fields);
+        for condition in self.condition.iter().cloned().chain(condition) {
+            select = select.and(condition);
+        }
+        match (encoded_len(&select.to_string()) + CONDITION_BYTES).checked_sub(LONGEST_URL) {
+            None | Some(0) => Ok(select),
+            Some(excess) => Err(excess),
         }
     }
 

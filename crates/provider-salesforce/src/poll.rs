@@ -4,20 +4,18 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use futures::stream::{self, BoxStream, Stream, StreamExt};
+use futures::stream::{self, BoxStream, StreamExt};
 use sync_core::{Change, ChangeSource, ChangeStream, Cursor, Provenance, SourceError, Subscription};
-use sync_detection::Filter;
-use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tracing::Instrument;
+use sync_detection::{Filter, PollFetch, PollRequest};
 
 use crate::FromSalesforce;
 use crate::client::SalesforceClient;
 use crate::cursor::Position;
 use crate::map::unidentified;
 use crate::plan::Plan;
-use crate::reader::{Read, Reader};
+use crate::reader::Reader;
 use crate::span::Span;
+use crate::walk;
 use crate::wire::Page;
 
 /// The changes of one object, by its records' `SystemModstamp` and id.
@@ -51,6 +49,20 @@ impl<T: FromSalesforce> SalesforcePollSource<T> {
         self.filters = filters.into_iter().collect();
         self
     }
+
+    fn read(&self, filters: Arc<[Filter]>, cursor: Option<&Cursor>) -> ChangeStream<T> {
+        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
+            Ok(stored) => changes(Reader { client: self.client.clone(), filters, stored }),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+}
+
+/// As a fetcher it reads with the request's filters instead of its own.
+impl<T: FromSalesforce> PollFetch<T> for SalesforcePollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.filters.into(), request.cursor)
+    }
 }
 
 impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
@@ -59,51 +71,18 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
     }
 
     fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
-        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
-            Ok(stored) => {
-                let reader =
-                    Reader { client: self.client.clone(), filters: Arc::clone(&self.filters), stored };
-                changes(reader)
-            }
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        }
+        self.read(Arc::clone(&self.filters), cursor)
     }
 }
 
-/// The stream of a run. The reader's task starts when the stream is first polled and ends with it.
+/// The stream of a run.
 fn changes<T: FromSalesforce>(reader: Reader) -> BoxStream<'static, Result<Change<T>, SourceError>> {
-    let stored = reader.stored;
-    let start = async move {
-        // One page waits here while another is consumed and a third is under way.
-        let (out, pages) = mpsc::channel(1);
-        let task = Task(tokio::spawn(reader.run::<T>(out).in_current_span()));
-        received(pages, task, stored)
-    };
-    stream::once(start).flatten().boxed()
-}
-
-fn received<T: FromSalesforce>(
-    pages: mpsc::Receiver<Read>,
-    task: Task,
-    stored: Option<Position>,
-) -> impl Stream<Item = Result<Change<T>, SourceError>> + Send {
-    let state = Some((pages, task, Order { last: stored.map(|position| position.stamp) }));
-    stream::unfold(state, |state| async {
-        let (mut pages, task, mut order) = state?;
-        match pages.recv().await {
-            Some(Read::Page { page, plan, span }) => {
-                let changes = order.changes(&page, &plan, &span);
-                Some((changes, Some((pages, task, order))))
-            }
-            Some(Read::End) => None,
-            Some(Read::Failed(error)) => Some((vec![Err(error)], None)),
-            None => {
-                let source = "the task that reads pages was stopped".into();
-                Some((vec![Err(SourceError::Transient { call: "query records", source })], None))
-            }
-        }
-    })
-    .flat_map(stream::iter)
+    let mut order = Order { last: reader.stored.map(|position| position.stamp) };
+    let changes = walk::pages(|out| reader.run::<T>(out)).map(move |page| match page {
+        Ok(page) => order.changes(&page.page, &page.plan, &page.span),
+        Err(error) => vec![Err(error)],
+    });
+    changes.flat_map(stream::iter).boxed()
 }
 
 /// Sees to it that cursors don't fall.
@@ -147,14 +126,5 @@ impl Order {
     /// reported without a position and comes again with the next run.
     fn may_follow(&self, stamp: DateTime<Utc>, span: &Span) -> bool {
         stamp <= span.last_stamp() && self.last.is_none_or(|last| stamp >= last)
-    }
-}
-
-/// A task that does not outlive its owner.
-struct Task(JoinHandle<()>);
-
-impl Drop for Task {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

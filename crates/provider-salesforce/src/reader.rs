@@ -1,11 +1,11 @@
-//! Reads an object's changes page by page, one page ahead of whoever consumes them.
+//! Reads an object's changes page by page.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use sync_core::SourceError;
 use sync_detection::Filter;
-use tokio::sync::mpsc;
 
 use crate::FromSalesforce;
 use crate::client::{SalesforceClient, Scope};
@@ -13,7 +13,9 @@ use crate::cursor::Position;
 use crate::error::CallError;
 use crate::plan::{ID, Plan, STAMP};
 use crate::record::SalesforceRecord;
+use crate::soql::Select;
 use crate::span::{Span, Start};
+use crate::walk::{Out, Stop, Walk, walk};
 use crate::wire::Page;
 
 /// Where to read, and from what position.
@@ -23,59 +25,35 @@ pub(crate) struct Reader {
     pub(crate) stored: Option<Position>,
 }
 
-/// What the reader tells its consumer.
-pub(crate) enum Read {
-    Page {
-        page: Page,
-        plan: Arc<Plan>,
-        span: Span,
-    },
-    Failed(SourceError),
-    /// Everything was read. Silence without this means that the reader died.
-    End,
-}
-
-/// Nobody listens any more.
-struct Deserted;
-
-enum Stop {
-    Deserted,
-    Failed(SourceError),
-}
-
-impl From<SourceError> for Stop {
-    fn from(error: SourceError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-impl From<Deserted> for Stop {
-    fn from(_: Deserted) -> Self {
-        Self::Deserted
-    }
+/// A page of changes, and what it takes to read it.
+pub(crate) struct ChangePage {
+    pub(crate) page: Page,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) span: Span,
 }
 
 impl Reader {
-    /// Reads everything up to an upper bound taken now, and tells `out`.
-    pub(crate) async fn run<T: FromSalesforce>(self, out: mpsc::Sender<Read>) {
-        let last = match self.read::<T>(&out).await {
-            Ok(()) => Read::End,
-            Err(Stop::Failed(error)) => Read::Failed(error),
-            Err(Stop::Deserted) => return,
-        };
-        // Nobody to tell is nobody to miss it.
-        let _ = out.send(last).await;
+    /// Reads everything up to an upper bound taken now.
+    pub(crate) async fn run<T: FromSalesforce>(
+        self,
+        out: Out<ChangePage>,
+    ) -> (Out<ChangePage>, Result<(), Stop>) {
+        let outcome = self.read::<T>(&out).await;
+        (out, outcome)
     }
 
-    async fn read<T: FromSalesforce>(&self, out: &mpsc::Sender<Read>) -> Result<(), Stop> {
+    async fn read<T: FromSalesforce>(&self, out: &Out<ChangePage>) -> Result<(), Stop> {
         // First of all, because the answer also tells the time in Salesforce.
         let object = self.client.describe(T::OBJECT).await?;
         let config = self.client.config();
-        let plan = Arc::new(Plan::new::<T>(&object, config, &self.filters)?);
+        let mut plan = Arc::new(Plan::new::<T>(&object, config, &self.filters)?);
         let until = self.client.server_now() - delta(config.settle_lag);
-        let mut pages = Pages { reader: self, plan, described_anew: false, out };
+        let mut described_anew = false;
         for span in Span::of_run(self.stored, until, delta(config.overlap)) {
-            pages.read_span::<T>(span).await?;
+            let entity = PhantomData::<fn() -> T>;
+            let mut changes = Changes { reader: self, plan, described_anew, span, out, entity };
+            walk(&mut changes).await?;
+            (plan, described_anew) = (changes.plan, changes.described_anew);
         }
         Ok(())
     }
@@ -85,86 +63,50 @@ fn delta(duration: std::time::Duration) -> TimeDelta {
     TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
 }
 
-struct Pages<'a> {
+/// The rest of a span.
+struct Changes<'a, T> {
     reader: &'a Reader,
     plan: Arc<Plan>,
     described_anew: bool,
-    out: &'a mpsc::Sender<Read>,
+    span: Span,
+    out: &'a Out<ChangePage>,
+    entity: PhantomData<fn() -> T>,
 }
 
-impl Pages<'_> {
-    /// Reads one span. Where the place in the result is lost, a fresh query goes on after the last record
-    /// that was handed over; so pages are never repeated and never skipped.
-    async fn read_span<T: FromSalesforce>(&mut self, mut span: Span) -> Result<(), Stop> {
-        let client = &self.reader.client;
-        let mut next: Option<String> = None;
-        let mut stuck = 0;
-        loop {
-            let answer = match &next {
-                Some(locator) => client.next_page(locator).await,
-                None => client.query(Scope::All, &span.query(self.plan.query())).await,
-            };
-            match answer {
-                Ok(page) => {
-                    let reached = last_position(&page, &span);
-                    next = page.next.clone();
-                    let is_last = next.is_none();
-                    self.hand_over(page, span).await?;
-                    if is_last {
-                        return Ok(());
-                    }
-                    match reached {
-                        Some(reached) => (span, stuck) = (span.after(reached), 0),
-                        None => self.pause(&mut stuck, nothing_new()).await?,
-                    }
-                }
-                Err(error) if error.is_broken_off() => {
-                    tracing::info!(reason = ?error, "the result broke off, asking anew from the last record");
-                    next = None;
-                    self.pause(&mut stuck, error).await?;
-                }
-                Err(error) if error.is_drift() && !self.described_anew => {
-                    next = None;
-                    self.describe_anew::<T>(error).await?;
-                }
-                Err(error) => return Err(client.source_error(error).into()),
-            }
+impl<T: FromSalesforce> Walk for Changes<'_, T> {
+    const SCOPE: Scope = Scope::All;
+
+    fn client(&self) -> &SalesforceClient {
+        &self.reader.client
+    }
+
+    fn query(&self) -> Select {
+        self.span.query(self.plan.query())
+    }
+
+    async fn hand_over(&mut self, page: Page) -> Result<bool, Stop> {
+        let (span, plan) = (self.span, Arc::clone(&self.plan));
+        let reached = last_position(&page, &span);
+        self.out.page(ChangePage { page, plan, span }).await?;
+        if let Some(reached) = reached {
+            self.span = span.after(reached);
         }
+        Ok(reached.is_some())
     }
 
-    async fn hand_over(&self, page: Page, span: Span) -> Result<(), Deserted> {
-        let plan = Arc::clone(&self.plan);
-        self.out.send(Read::Page { page, plan, span }).await.map_err(|_| Deserted)
-    }
-
-    /// The object may have changed since it was described: if so, on with what it is now.
-    async fn describe_anew<T: FromSalesforce>(&mut self, error: CallError) -> Result<(), SourceError> {
-        self.described_anew = true;
+    async fn describe_anew(&mut self, error: CallError) -> Result<bool, SourceError> {
         let client = &self.reader.client;
+        if std::mem::replace(&mut self.described_anew, true) {
+            return Err(client.source_error(error));
+        }
         let object = client.describe_anew(T::OBJECT).await?;
         let plan = Plan::new::<T>(&object, client.config(), &self.reader.filters)?;
         if plan == *self.plan {
             return Err(client.source_error(error));
         }
         self.plan = Arc::new(plan);
-        Ok(())
+        Ok(true)
     }
-
-    /// Waits before the next attempt, or gives up after too many without a record gained.
-    async fn pause(&self, stuck: &mut u32, error: CallError) -> Result<(), SourceError> {
-        let client = &self.reader.client;
-        let config = client.config();
-        if *stuck >= config.restarts {
-            return Err(client.source_error(error));
-        }
-        tokio::time::sleep(config.restart_pause * 2_u32.saturating_pow(*stuck)).await;
-        *stuck += 1;
-        Ok(())
-    }
-}
-
-fn nothing_new() -> CallError {
-    CallError::Garbled { call: "query records", what: "a query brings pages without new records".to_owned() }
 }
 
 /// The last record of a page from which the rest of the span can be asked for; `None` when it brings nothing

@@ -11,7 +11,7 @@ use std::cell::Cell;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
 use serde_json::Value as Json;
-use sync_core::{ExternalId, FieldValue};
+use sync_core::{ExternalId, FieldKind, FieldValue};
 
 use crate::describe::FieldType;
 use crate::id::SalesforceId;
@@ -151,17 +151,14 @@ impl<'a> SalesforceRecord<'a> {
 
     /// A custom field by its described type.
     pub(crate) fn custom(&self, field: &str, field_type: FieldType) -> Result<FieldValue, RecordError> {
-        use FieldType as F;
-        let value = match field_type {
-            F::Boolean => self.boolean(field)?.map(FieldValue::Bool),
-            F::Int | F::Long => self.integer(field)?.map(FieldValue::Int),
-            F::Double | F::Currency | F::Percent => self.decimal(field)?.map(FieldValue::Decimal),
-            F::Date => self.date(field)?.map(FieldValue::Date),
-            F::Datetime => self.instant(field)?.map(FieldValue::Instant),
-            F::Address | F::Location | F::AnyType | F::ComplexValue | F::Other => {
-                self.json(field)?.map(FieldValue::from_json)
-            }
-            _ => self.text(field)?.map(FieldValue::Text),
+        let value = match field_type.kind() {
+            FieldKind::Bool => self.boolean(field)?.map(FieldValue::Bool),
+            FieldKind::Int => self.integer(field)?.map(FieldValue::Int),
+            FieldKind::Decimal => self.decimal(field)?.map(FieldValue::Decimal),
+            FieldKind::Date => self.date(field)?.map(FieldValue::Date),
+            FieldKind::Instant => self.instant(field)?.map(FieldValue::Instant),
+            FieldKind::Json => self.json(field)?.map(FieldValue::from_json),
+            FieldKind::Text | FieldKind::Link => self.text(field)?.map(FieldValue::Text),
         };
         Ok(value.unwrap_or_default())
     }

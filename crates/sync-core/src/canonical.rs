@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
 use crate::{ChangedFields, CustomFields, FieldType, FieldValue, ValueRef};
@@ -86,7 +87,8 @@ impl FieldDef {
 }
 
 /// What a field holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum FieldKind {
     /// True or false.
     Bool,
@@ -104,6 +106,39 @@ pub enum FieldKind {
     Json,
     /// Another record's external id.
     Link,
+}
+
+impl FieldKind {
+    /// The name in YAML, tables and JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Decimal => "decimal",
+            Self::Text => "text",
+            Self::Date => "date",
+            Self::Instant => "instant",
+            Self::Json => "json",
+            Self::Link => "link",
+        }
+    }
+
+    /// The inverse of [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        const ALL: [FieldKind; 8] = [
+            FieldKind::Bool,
+            FieldKind::Int,
+            FieldKind::Decimal,
+            FieldKind::Text,
+            FieldKind::Date,
+            FieldKind::Instant,
+            FieldKind::Json,
+            FieldKind::Link,
+        ];
+        ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
 }
 
 /// A stored or mapped value that a field cannot hold.

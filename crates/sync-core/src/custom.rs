@@ -35,6 +35,11 @@ impl CustomFields {
         self.0.remove(name)
     }
 
+    /// Keeps the fields for which `keep` holds. Allocates nothing.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &FieldValue) -> bool) {
+        self.0.retain(|name, value| keep(name, value));
+    }
+
     /// All fields, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &FieldValue)> {
         self.0.iter().map(|(name, value)| (&**name, value))

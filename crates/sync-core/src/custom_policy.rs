@@ -25,6 +25,12 @@ impl FieldContract {
             Self::Discard => "discard",
         }
     }
+
+    /// The inverse of [`as_str`](Self::as_str).
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::Evolve, Self::Freeze, Self::Discard].into_iter().find(|contract| contract.as_str() == name)
+    }
 }
 
 /// The contracts of an entity's custom fields.

@@ -17,6 +17,7 @@ mod engine;
 mod error;
 mod event;
 mod field;
+mod fields;
 mod fingerprint;
 pub mod history;
 mod id;
@@ -48,6 +49,10 @@ pub use engine::{
 pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
 pub use event::ChangeEvent;
 pub use field::FieldType;
+pub use fields::{
+    BackfillReport, BackfillState, ContractedFields, Drift, FieldBackfill, FieldDrift, FieldReport,
+    FieldStanding, FieldTracker, KnownField, RemoteType, Retyped,
+};
 pub use fingerprint::Fingerprint;
 pub use id::{
     ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
@@ -59,6 +64,7 @@ pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, Tim
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
+pub use port::field_catalog::FieldCatalog;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

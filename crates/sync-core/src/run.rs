@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::{ChangedFields, Cursor, ExternalId, LocalId, RunId, SubscriptionId, TenantId};
 
+/// A closed set of names, as tables and JSON spell them.
 macro_rules! names {
     ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident = $name:literal,)+ }) => {
         $(#[$doc])*
@@ -31,6 +32,8 @@ macro_rules! names {
         }
     };
 }
+
+pub(crate) use names;
 
 names! {
     /// Which way data flows.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, LeaseStore, RunRecorder, SubscriptionStore,
-    UnitOfWork,
+    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore, RunRecorder,
+    SubscriptionStore, UnitOfWork,
 };
 
 /// A store that has every port. Implemented for any type that has them.
@@ -16,6 +16,7 @@ pub trait Store:
     + AuditLog<<Self as UnitOfWork>::Tx>
     + DeadLetterStore<<Self as UnitOfWork>::Tx>
     + LeaseStore<<Self as UnitOfWork>::Tx>
+    + FieldCatalog<<Self as UnitOfWork>::Tx>
 {
 }
 
@@ -27,6 +28,7 @@ impl<S> Store for S where
         + AuditLog<<S as UnitOfWork>::Tx>
         + DeadLetterStore<<S as UnitOfWork>::Tx>
         + LeaseStore<<S as UnitOfWork>::Tx>
+        + FieldCatalog<<S as UnitOfWork>::Tx>
 {
 }
 

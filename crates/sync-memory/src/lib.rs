@@ -3,6 +3,7 @@
 mod dead_letters;
 mod error;
 mod events;
+mod field_catalog;
 mod leases;
 mod loopback;
 mod recorder;

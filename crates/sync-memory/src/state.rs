@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, LocalId, RecordedItem, Run, RunId, Scope,
-    Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Run,
+    RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -26,6 +26,8 @@ pub(crate) struct State {
     /// How many letters were ever parked: their order where they were parked at the same instant.
     pub(crate) letters_parked: u64,
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
+    /// Known custom fields by name; an empty map where it is known that there are none.
+    pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
     pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
 }
@@ -43,6 +45,13 @@ pub(crate) struct HistoryKey {
     pub(crate) connection: ConnectionId,
     pub(crate) entity: String,
     pub(crate) external_id: ExternalId,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CatalogKey {
+    tenant: Option<TenantId>,
+    connection: ConnectionId,
+    entity: String,
 }
 
 #[derive(Clone)]
@@ -93,6 +102,16 @@ impl HistoryKey {
             connection: scope.connection.clone(),
             entity: scope.entity.to_owned(),
             external_id: external_id.clone(),
+        }
+    }
+}
+
+impl CatalogKey {
+    pub(crate) fn new(scope: &Scope) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            entity: scope.entity.to_owned(),
         }
     }
 }

@@ -7,6 +7,7 @@ mod cursors;
 mod dead_letters;
 mod decode;
 mod error;
+mod field_catalog;
 mod leases;
 mod outbox;
 mod recorder;

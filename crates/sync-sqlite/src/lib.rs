@@ -6,6 +6,7 @@ mod cursors;
 mod dead_letters;
 mod decode;
 mod error;
+mod field_catalog;
 mod json;
 mod leases;
 mod outbox;

@@ -7,7 +7,6 @@ use sync_wiring::http::Budget;
 use sync_wiring::hubspot::{self, FromHubspot, HubspotClient, HubspotListing};
 use sync_wiring::salesforce::{self, FromSalesforce, SalesforceClient};
 
-use super::feed::no_such_entity;
 use crate::crm::Crm;
 use crate::error::CliError;
 use crate::generated::{Entity, hubspot_entity, salesforce_entity};
@@ -51,16 +50,24 @@ impl Crm {
     /// # Errors
     /// When it has no such entity.
     pub(crate) fn mapped(self, entity: Entity) -> Result<Mapped, CliError> {
-        match self {
+        let mapped = match self {
             Self::Salesforce => salesforce_entity!(entity, T => {
                 let fields = <T as FromSalesforce>::mapping().iter().map(|field| &*field.source).collect();
-                Ok(Mapped { object: <T as FromSalesforce>::OBJECT, fields })
-            }, else Err(no_such_entity(self, entity))),
+                Some(Mapped { object: <T as FromSalesforce>::OBJECT, fields })
+            }, else None),
             Self::Hubspot => hubspot_entity!(entity, T => {
                 let fields = <T as FromHubspot>::mapping().iter().map(|field| &*field.source).collect();
-                Ok(Mapped { object: <T as FromHubspot>::OBJECT, fields })
-            }, else Err(no_such_entity(self, entity))),
-        }
+                Some(Mapped { object: <T as FromHubspot>::OBJECT, fields })
+            }, else None),
+        };
+        mapped.ok_or_else(|| self.has_no(entity))
+    }
+
+    /// What is said of an entity that it lacks.
+    pub(crate) fn has_no(self, entity: Entity) -> CliError {
+        let has: Vec<_> = self.entities().into_iter().map(Entity::name).collect();
+        CliError::text(format!("{} has no {}", self.product(), entity.name()))
+            .next(format!("it has: {}; pause the subscription", has.join(", ")))
     }
 }
 

@@ -61,31 +61,25 @@ pub(crate) fn feed<S: AppStore>(
     client: &Client,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
-    match client {
+    let made: Option<Box<dyn Feed>> = match client {
         Client::Salesforce(crm) => salesforce_entity!(entity, T => {
             let engine = salesforce::engine::<T, S>(module, crm)?;
             let (module, crm) = (module.clone(), crm.clone());
             let compare: Compare<T> = Box::new(move |subscription, brake| {
                 Arc::new(salesforce::reconcile::<T, S>(&module, &crm, subscription, brake))
             });
-            Ok(Box::new(EntityFeed { crm: Crm::Salesforce, engine, compare }))
-        }, else Err(no_such_entity(Crm::Salesforce, entity))),
+            Some(Box::new(EntityFeed { crm: Crm::Salesforce, engine, compare }))
+        }, else None),
         Client::Hubspot(crm) => hubspot_entity!(entity, T => {
             let engine = hubspot::engine::<T, S>(module, crm)?;
             let (module, crm) = (module.clone(), crm.clone());
             let compare: Compare<T> = Box::new(move |subscription, brake| {
                 Arc::new(hubspot::reconcile::<T, S>(&module, &crm, subscription, brake))
             });
-            Ok(Box::new(EntityFeed { crm: Crm::Hubspot, engine, compare }))
-        }, else Err(no_such_entity(Crm::Hubspot, entity))),
-    }
-}
-
-/// What is said of an entity that a CRM lacks.
-pub(super) fn no_such_entity(crm: Crm, entity: Entity) -> CliError {
-    let has: Vec<_> = crm.entities().into_iter().map(Entity::name).collect();
-    CliError::text(format!("{} has no {}", crm.product(), entity.name()))
-        .next(format!("it has: {}; pause or remove the subscription", has.join(", ")))
+            Some(Box::new(EntityFeed { crm: Crm::Hubspot, engine, compare }))
+        }, else None),
+    };
+    made.ok_or_else(|| client.crm().has_no(entity))
 }
 
 /// Makes the source of a comparison by id.

@@ -22,7 +22,7 @@ use crate::exit::Exit;
 use crate::generated::Entity;
 use crate::output::Out;
 
-pub(crate) use client::{Client, Mapped};
+pub(crate) use client::Client;
 pub(crate) use connection::client;
 pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use select::{Selection, by_id, entity_of, label};

@@ -63,7 +63,7 @@ pub(super) fn read(
     let overlap = section.duration(reader, "overlap");
     let entities = match section.texts(reader, "entities") {
         Some(names) => entities(reader, &names, crm),
-        None => crm.map(Crm::entities).unwrap_or_default(),
+        None => crm.map(Crm::usual_entities).unwrap_or_default(),
     };
     section.finish(reader);
     Some(Connection {

@@ -49,8 +49,8 @@ refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # settle_lag = "5s"
 # How far behind its cursor a run reads again.
 # overlap = "10m"
-# Only these, in place of all that Salesforce has.
-# entities = ["user", "account", "contact", "opportunity"]
+# What is synced, in place of what every org has. Objects that you made, such as project, are named here.
+# entities = ["user", "account", "contact", "opportunity", "opportunity_contact", "project"]
 
 # Another account, of HubSpot. Rows of all connections share the tables, told apart by the connection's id.
 # [[connections]]

@@ -31,7 +31,7 @@ fn template_of_init_is_a_configuration() {
     let config = parse(TEMPLATE).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
     let [connection] = config.connections.as_slice() else { panic!("one connection") };
-    assert_eq!(connection.entities, Crm::Salesforce.entities());
+    assert_eq!(connection.entities, Crm::Salesforce.usual_entities());
     assert_eq!((connection.crm, &connection.base_url), (Crm::Salesforce, &None));
     assert_eq!(
         (connection.api_reserve_percent, connection.settle_lag, connection.overlap),
@@ -207,7 +207,7 @@ fn private_app_of_hubspot_needs_a_token_only() {
     let config = parse(HUBSPOT).unwrap();
     let connection = &config.connections[0];
     assert_eq!((connection.crm, &connection.base_url), (Crm::Hubspot, &None));
-    assert_eq!(connection.entities, Crm::Hubspot.entities());
+    assert_eq!(connection.entities, Crm::Hubspot.usual_entities());
     let Auth::AccessToken { instance_url: None, access_token } = &connection.auth else { panic!("a token") };
     assert_eq!(*access_token, Secret::Env("TOKEN".into()));
 }

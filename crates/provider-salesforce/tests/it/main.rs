@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
 mod contract;
+mod custom_fields;
 mod entity;
 mod faults;
 mod listing;

@@ -147,10 +147,15 @@ pub async fn run_loopback<F: LoopbackFixture, C: AsyncFnOnce(F)>(case: C) {
 }
 
 fn present<F>(fixture: Option<F>) -> Option<F> {
-    if fixture.is_none() {
+    reached(fixture, &format!("the backend of {}", std::any::type_name::<F>()))
+}
+
+/// Says what is missing; where services are required, that fails the test.
+pub(super) fn reached<F>(found: Option<F>, what: &str) -> Option<F> {
+    if found.is_none() {
         let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some_and(|set| set == "1");
-        assert!(!required, "the backend of {} is missing", std::any::type_name::<F>());
-        println!("skipped: the backend of {} is missing", std::any::type_name::<F>());
+        assert!(!required, "{what} is missing");
+        println!("skipped: {what} is missing");
     }
-    fixture
+    found
 }

@@ -100,6 +100,18 @@ macro_rules! store_contract {
             order_of_changes_is_kept,
             large_batches_keep_their_order,
         ]);
+        $crate::__contract_suite!($fixture, field_catalog, Single, field_catalog: [
+            nothing_is_known_at_first,
+            saving_none_is_a_beginning,
+            saved_fields_come_back_whole,
+            saving_again_replaces,
+            fields_are_of_the_connection_and_entity,
+            rolled_back_fields_are_gone,
+            fields_go_with_their_savepoint,
+            holders_take_turns,
+            hundreds_of_fields_at_once,
+            odd_text_in_labels_is_no_error,
+        ]);
         $crate::__contract_suite!($fixture, tenancy, Multi, tenancy: [
             writing_without_tenant_is_refused,
             same_key_of_two_tenants_is_two_subscriptions,
@@ -108,6 +120,7 @@ macro_rules! store_contract {
             audit_is_apart,
             runs_are_apart,
             letters_are_apart,
+            fields_are_apart,
             tenant_gets_its_own_rows,
         ]);
     };
@@ -294,6 +307,7 @@ mod tests {
             include_str!("cursors.rs"),
             include_str!("dead_letters.rs"),
             include_str!("emitter.rs"),
+            include_str!("field_catalog.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),

@@ -26,6 +26,8 @@ pub mod audit;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
+pub mod entity;
+pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;

@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use super::dead_letters::letter;
 use super::emitter::emit_one;
+use super::field_catalog::{field, known, save};
 use super::fixture::StoreFixture;
 use super::setup::{
     at, commit, item, new_run, open_run, read_items, read_runs, scope_of, subscribe_as, subscription,
 };
 use crate::{
-    AuditLog, Counts, Cursor, CursorStore, DeadLetterFilter, DeadLetterStore, ExternalId, LeaseStore,
-    Resolution, RunEnd, RunId, RunRecorder, RunStatus, Scope, Store, StoreError, SubscriptionStore, TenantId,
-    UnitOfWork,
+    AuditLog, Counts, Cursor, CursorStore, DeadLetterFilter, DeadLetterStore, ExternalId, FieldCatalog,
+    LeaseStore, Resolution, RunEnd, RunId, RunRecorder, RunStatus, Scope, Store, StoreError,
+    SubscriptionStore, TenantId, UnitOfWork,
 };
 
 /// R1: with tenants told apart, the store itself refuses to write anything without one.
@@ -41,6 +42,8 @@ pub async fn writing_without_tenant_is_refused<F: StoreFixture>(f: F) {
         store.acquire(tx, &nobody, &"a".into(), at(0), Duration::from_secs(30)).await.map(drop)
     })
     .await;
+    refused("hold_fields", &*store, async |tx| store.hold_fields(tx, &nobody).await).await;
+    refused("save_fields", &*store, async |tx| store.save_fields(tx, &nobody, &[field("A__c")]).await).await;
     refused("emit", &*store, async |tx| emit_one(&f, tx, &nobody, run).await).await;
 }
 
@@ -132,6 +135,17 @@ pub async fn letters_are_apart<F: StoreFixture>(f: F) {
     .await;
     let mut tx = store.begin().await.unwrap();
     assert_eq!(store.list(&mut tx, &a, &all, 10).await.unwrap(), [parked]);
+}
+
+/// INV-FLD-1: the tenant is part of the key of what is known of fields.
+pub async fn fields_are_apart<F: StoreFixture>(f: F) {
+    let store = f.store();
+    let (a, thief) = with_thief(&*store).await;
+    save(&*store, &a, &[field("A__c")]).await;
+    assert_eq!(known(&*store, &thief).await, None);
+    save(&*store, &thief, &[field("B__c")]).await;
+    assert_eq!(known(&*store, &a).await, Some(vec![field("A__c")]));
+    assert_eq!(known(&*store, &thief).await, Some(vec![field("B__c")]));
 }
 
 /// A tenant's subscription works like one of a single tenant, from run to letter.

@@ -58,7 +58,8 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             }
         }
         let rows = self.sink.find_many(&mut tx, &run.scope, &records.ids).await?;
-        let unknown = partial_without_row(batch, &records, |slot| rows[slot].is_some(), &letters);
+        let is_live = |slot: usize| rows[slot].as_ref().is_some_and(|row| !row.deleted);
+        let unknown = partial_without_row(batch, &records, is_live, &letters);
         if !unknown.is_empty() && self.fetcher.is_some() {
             self.ports.unit_of_work.rollback(tx).await?;
             return Err(BatchError::NeedsHydration(unknown));
@@ -355,18 +356,18 @@ pub(super) fn count(counts: &mut Counts, operation: Operation, status: ItemStatu
     *column += 1;
 }
 
-/// Records of which only some fields were sent although there is nothing to merge them over (R13): no row,
-/// and no full record earlier in the batch; or a parked deletion or unreadable record lies in between.
+/// Records of which only some fields were sent although there is nothing to merge them over (R13): no row that
+/// lives, and no full record earlier in the batch; or a parked deletion or unreadable record lies in between.
 fn partial_without_row<T>(
     batch: &[Change<T>],
     records: &Records,
-    has_row: impl Fn(usize) -> bool,
+    is_live: impl Fn(usize) -> bool,
     letters: &HashMap<ExternalId, DeadLetter>,
 ) -> Vec<ExternalId> {
     let mut whole: Vec<bool> = (0..records.ids.len())
         .map(|slot| {
             let parked = letters.get(&records.ids[slot]);
-            has_row(slot) && parked.is_none_or(|l| matches!(l.payload, crate::ParkedPayload::Upsert { .. }))
+            is_live(slot) && parked.is_none_or(|l| matches!(l.payload, crate::ParkedPayload::Upsert { .. }))
         })
         .collect();
     let mut unknown = Vec::new();

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use crate::{
     Canonical, Change, ChangedFields, Coverage, DeadLetter, Deletion, ExternalId, FieldDiffer, FieldSet,
-    ItemStatus, LocalId, LocalRow, Operation, Payload, Record, RunItem, Version, record_to_json,
+    ItemStatus, LocalId, LocalRow, Operation, Payload, Provenance, Record, RunItem, Version, record_to_json,
 };
 
 /// Why a change older than its row is left out (R14).
@@ -181,7 +181,8 @@ impl<T: Canonical> Slot<T> {
                 let reason = delete_reason(deletion);
                 self.delete(step, reason, version);
             }
-            Payload::Upsert(_) => {
+            Payload::Upsert(record) => {
+                let version = if is_supplement(&batch[index], record) { None } else { version };
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
                     self.version = version.or(self.version);
@@ -247,6 +248,13 @@ impl<T: Canonical> Slot<T> {
             (Some(_), false) => Operation::Updated,
         }
     }
+}
+
+/// Whether a change was read beside the feed, and only for custom fields (a backfill). It says nothing about how new
+/// the other fields are, so it must not make a change of theirs look old that is still on its way (R14).
+fn is_supplement<T>(change: &Change<T>, record: &Record<T>) -> bool {
+    change.source == Provenance::Poll
+        && matches!(record.coverage, Coverage::Partial(fields) if fields.is_empty())
 }
 
 /// A partial record over what is there: fields that were not sent stay (R13).

@@ -2,19 +2,27 @@
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sync_core::FieldKind;
 
 use crate::{CdcConfig, DetectionConfig, DetectionMode, FieldMapping, Filter, PollConfig, WebhookConfig};
 
+/// Names in the file, in tables and in code.
+pub(super) const SNAKE_CASE: &str = "^[a-z][a-z0-9]*(_[a-z0-9]+)*$";
+/// Keys of providers.
+pub(super) const KEBAB_CASE: &str = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$";
+
 /// One entity: its fields, its links, where it comes from and how its changes are noticed.
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(title = "Hexsync entity")]
 pub struct EntityConfig {
     /// The entity's name: singular, `snake_case`.
+    #[schemars(regex(pattern = SNAKE_CASE))]
     pub entity: String,
     /// The name of several, and of the table. Default: the entity's name and `s`.
     #[serde(default)]
+    #[schemars(regex(pattern = SNAKE_CASE))]
     pub plural: Option<String>,
     /// What the entity is; the type's documentation.
     pub doc: String,
@@ -23,11 +31,14 @@ pub struct EntityConfig {
     pub title: Option<String>,
     /// Where the customers' own fields are kept.
     #[serde(default)]
+    #[schemars(extend("default" = "none"))]
     pub custom_fields: CustomFields,
-    /// The fields by name, in the order of the type.
+    /// The fields by name, in the order of the type; with the relationships at most 128.
+    #[schemars(extend("propertyNames" = {"pattern": SNAKE_CASE}, "minProperties" = 1))]
     pub fields: IndexMap<String, FieldConfig>,
     /// The links to other entities by name; they follow the fields.
     #[serde(default)]
+    #[schemars(extend("propertyNames" = {"pattern": SNAKE_CASE}))]
     pub relationships: IndexMap<String, RelationshipConfig>,
     /// With which CRMs the entity is kept in step.
     pub sync: SyncConfig,
@@ -176,7 +187,7 @@ impl From<CustomFieldsSpelling> for CustomFields {
 }
 
 /// Where customers' own fields are kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum CustomFieldStore {
     /// Nowhere.
@@ -189,7 +200,7 @@ pub enum CustomFieldStore {
 }
 
 /// What is done with a customer's own field as it appears, changes type or disappears.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ContractConfig {
     /// It is taken as it comes; changes are reported.
@@ -207,6 +218,7 @@ pub enum ContractConfig {
 pub struct SyncConfig {
     /// The providers by key, in `kebab-case`. `salesforce` and `hubspot` (or `salesforce-crm` and `hubspot-crm`)
     /// come with a crate; for any other key the application hands in its own fetcher.
+    #[schemars(extend("propertyNames" = {"pattern": KEBAB_CASE}, "minProperties" = 1))]
     pub providers: IndexMap<String, ProviderSync>,
 }
 
@@ -223,7 +235,7 @@ pub struct ProviderSync {
 }
 
 /// Which way records go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Direction {
     /// From the CRM to us.
@@ -249,6 +261,7 @@ pub struct ProviderDetection {
 /// How changes are noticed at one provider.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend("allOf" = details_of_mode()))]
 struct DetectionSpelling {
     /// How changes are noticed. The key of the same name holds the details.
     mode: Mode,
@@ -269,6 +282,21 @@ struct DetectionSpelling {
     /// Whether a function in `extras.rs` completes the record: `complete_from_<provider>(&mut value, record)?`.
     #[serde(default)]
     extras: bool,
+}
+
+/// For editors: the mode's own key has to be there, and no other mode's.
+fn details_of_mode() -> serde_json::Value {
+    let modes = ["poll", "webhook", "cdc"];
+    let one = |mode: &str| {
+        let others = modes.iter().filter(|other| **other != mode);
+        let forbidden: serde_json::Map<_, _> =
+            others.map(|other| ((*other).to_owned(), serde_json::Value::Bool(false))).collect();
+        serde_json::json!({
+            "if": {"properties": {"mode": {"const": mode}}, "required": ["mode"]},
+            "then": {"required": [mode], "properties": forbidden},
+        })
+    };
+    modes.iter().map(|mode| one(mode)).collect()
 }
 
 /// How changes are noticed.

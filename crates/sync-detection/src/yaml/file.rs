@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::EntityConfig;
-use super::problem::{Findings, Position, Problems};
+use super::problem::{Findings, Problems, START};
 use super::read::read;
+use super::{EntityConfig, check, shape};
 
 /// An entity's file.
 #[derive(Clone, Copy, Debug)]
@@ -44,12 +44,15 @@ impl EntityFile {
     /// [`Problems`] with every mistake.
     pub fn parse(path: &Path, text: &str, known: &KnownEntities) -> Result<EntityConfig, Problems> {
         let mut found = Findings::default();
-        let tree = read(text, &mut found);
-        let _ = known;
-        if let Some(tree) = tree.filter(|_| found.is_empty()) {
-            match EntityConfig::deserialize(&tree) {
-                Ok(config) => return Ok(config),
-                Err(error) => found.add(Position { line: 1, column: 1, length: 1 }, error.to_string(), None),
+        if let Some(tree) = read(text, &mut found) {
+            shape::check(&tree, &mut found);
+            check::check(&tree, known, &mut found);
+            if found.is_empty() {
+                match EntityConfig::deserialize(&tree) {
+                    Ok(config) => return Ok(config),
+                    // What the types refuse was found before; if not, it is told here, without a place.
+                    Err(error) => found.add(START, error.to_string(), None),
+                }
             }
         }
         Err(found.into_problems(path, text))

@@ -24,14 +24,18 @@
 //! ```
 
 mod access;
+mod check;
 mod config;
 mod de;
 mod file;
 mod node;
 mod problem;
 mod read;
+mod reference;
 mod rust;
 pub(crate) mod schema;
+mod shape;
+mod suggest;
 
 pub use access::{FieldRead, FieldView, ProviderView, pascal_case, snake_case};
 pub use config::{
@@ -40,4 +44,5 @@ pub use config::{
 };
 pub use file::{EntityFile, EntityNames, KnownEntities};
 pub use problem::{Problem, Problems};
+pub use reference::reference_markdown;
 pub use schema::entity_schema;

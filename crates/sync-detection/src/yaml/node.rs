@@ -113,7 +113,7 @@ impl Node {
     /// What it is, for messages.
     pub(super) fn describe(&self) -> &'static str {
         match &self.value {
-            Value::Scalar(Scalar::Null) => "nothing",
+            Value::Scalar(Scalar::Null) => "nothing (null)",
             Value::Scalar(Scalar::Bool(_)) => "true or false",
             Value::Scalar(Scalar::Int(_) | Scalar::Float(..)) => "a number",
             Value::Scalar(Scalar::Text(_)) => "a text",

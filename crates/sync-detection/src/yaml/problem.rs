@@ -32,6 +32,9 @@ pub(super) struct Position {
     pub(super) length: usize,
 }
 
+/// Where a file begins.
+pub(super) const START: Position = Position { line: 1, column: 1, length: 1 };
+
 /// Every mistake of a file, in the order of its lines.
 ///
 /// `Display` shows each with its line, a mark below it and what would be right.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, options};
 
 use super::node::{Key, Node, Scalar, Value};
-use super::problem::{Findings, Position};
+use super::problem::{Findings, Position, START};
 
 /// Bytes of a file. The largest sensible one, 128 fields with documentation from five providers, has a tenth.
 const LARGEST: usize = 1024 * 1024;
@@ -15,16 +15,16 @@ const DEEPEST: usize = 20;
 
 /// The tree, or nothing where the text is no YAML at all. Findings are added either way.
 pub(super) fn read(text: &str, found: &mut Findings) -> Option<Node> {
-    let start = Position { line: 1, column: 1, length: 1 };
     if text.len() > LARGEST {
         let message = format!("the file has {} bytes, an entity's file has at most {LARGEST}", text.len());
-        found.add(start, message, "this is probably not the file you meant");
+        found.add(START, message, "this is probably not the file you meant");
         return None;
     }
     if refuse_tabs(text, found) {
         return None;
     }
-    let mut builder = Builder { text, found, open: Vec::new(), root: None, n_documents: 0 };
+    let n_lines = text.lines().count().max(1);
+    let mut builder = Builder { n_lines, found, open: Vec::new(), root: None, n_documents: 0 };
     let options = options! { emit_anchor_events: true, emit_unresolved_aliases: true };
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
@@ -44,7 +44,7 @@ pub(super) fn read(text: &str, found: &mut Findings) -> Option<Node> {
     match root {
         Some(Node { value: Value::Scalar(Scalar::Null), .. }) | None => {
             let help = "start with `entity: `, `doc: `, `fields: `, `sync: ` and `detection: `";
-            found.add(start, "the file is empty", help);
+            found.add(START, "the file is empty", help);
             None
         }
         root => root,
@@ -56,6 +56,8 @@ fn hint(info: &str) -> Option<String> {
         "text that contains `: ` has to stand in quotes"
     } else if info.contains("tab") {
         "indent with blanks"
+    } else if info.contains("did not find expected") {
+        "look at the indentation, the brackets and the quotes of this line and of the one above"
     } else {
         return None;
     };
@@ -84,7 +86,7 @@ struct Refused;
 
 /// Puts events together.
 struct Builder<'a> {
-    text: &'a str,
+    n_lines: usize,
     found: &'a mut Findings,
     open: Vec<Open>,
     root: Option<Node>,
@@ -99,7 +101,7 @@ struct Open {
 
 enum OpenKind {
     List(Vec<Node>),
-    Map { entries: Vec<(Key, Node)>, lines: HashMap<String, usize>, key: Option<Key> },
+    Map { entries: Vec<(Key, Node)>, lines: HashMap<String, usize>, key: Option<Key>, is_repeated: bool },
 }
 
 impl Builder<'_> {
@@ -128,12 +130,20 @@ impl Builder<'_> {
                 self.place(Node { value: Value::Broken, at });
             }
             Event::Scalar(text, style, ..) => {
-                let scalar = self.scalar(&text, style, at);
-                self.place_scalar(text.into_owned(), scalar, at);
+                let value = self.scalar(&text, style, at);
+                self.place_scalar(text.into_owned(), value, at);
             }
             Event::SequenceStart(..) => self.open(OpenKind::List(Vec::new()), at)?,
             Event::MappingStart(..) => {
-                self.open(OpenKind::Map { entries: Vec::new(), lines: HashMap::new(), key: None }, at)?;
+                self.open(
+                    OpenKind::Map {
+                        entries: Vec::new(),
+                        lines: HashMap::new(),
+                        key: None,
+                        is_repeated: false,
+                    },
+                    at,
+                )?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             _ => {}
@@ -141,20 +151,18 @@ impl Builder<'_> {
         Ok(())
     }
 
-    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Position) -> Scalar {
+    fn scalar(&mut self, text: &str, style: ScalarStyle, at: Position) -> Value {
         if !matches!(style, ScalarStyle::Plain) {
-            return Scalar::Text(text.to_owned());
+            return Value::Scalar(Scalar::Text(text.to_owned()));
         }
-        if let Some(other) = Scalar::ambiguity(text) {
-            let message = format!("`{text}` is read as {other} by some readers of YAML");
-            let help = match other {
-                "true" | "false" => format!("write `\"{text}\"` for the text, or `{other}`"),
-                _ => format!("write `\"{text}\"` for the text, or the number in plain digits"),
-            };
-            self.found.add(at, message, help);
-            return Scalar::Text(text.to_owned());
-        }
-        Scalar::plain(text)
+        let Some(other) = Scalar::ambiguity(text) else { return Value::Scalar(Scalar::plain(text)) };
+        let message = format!("`{text}` is read as {other} by some readers of YAML");
+        let help = match other {
+            "true" | "false" => format!("write `\"{text}\"` for the text, or `{other}`"),
+            _ => format!("write `\"{text}\"` for the text, or the number in plain digits"),
+        };
+        self.found.add(at, message, help);
+        Value::Broken
     }
 
     fn open(&mut self, kind: OpenKind, at: Position) -> Result<(), Refused> {
@@ -176,20 +184,24 @@ impl Builder<'_> {
         self.place(Node { value, at });
     }
 
-    fn place_scalar(&mut self, text: String, scalar: Scalar, at: Position) {
-        if let Some(Open { kind: OpenKind::Map { key: key @ None, lines, .. }, .. }) = self.open.last_mut() {
+    fn place_scalar(&mut self, text: String, value: Value, at: Position) {
+        if let Some(Open { kind: OpenKind::Map { key: key @ None, lines, is_repeated, .. }, .. }) =
+            self.open.last_mut()
+        {
+            *is_repeated = false;
             if text == "<<" {
                 self.found.add(at, "a merge key (`<<`) has no meaning here", "write out what is merged");
             }
             if let Some(line) = lines.get(&text) {
                 let message = format!("`{text}` stands here a second time; the first is in line {line}");
                 self.found.add(at, message, "remove one of them");
+                *is_repeated = true;
             } else {
                 lines.insert(text.clone(), at.line);
             }
             *key = Some(Key { text, at });
         } else {
-            self.place(Node { value: Value::Scalar(scalar), at });
+            self.place(Node { value, at });
         }
     }
 
@@ -197,17 +209,16 @@ impl Builder<'_> {
         match self.open.last_mut().map(|open| &mut open.kind) {
             None => self.root = Some(node),
             Some(OpenKind::List(items)) => items.push(node),
-            Some(OpenKind::Map { entries, key, .. }) => match key.take() {
+            Some(OpenKind::Map { entries, key, is_repeated, .. }) => match key.take() {
                 Some(key) => {
-                    let is_merge = key.text == "<<";
                     // The first of two counts, and what is merged was reported.
-                    if !is_merge && entries.iter().all(|(found, _)| found.text != key.text) {
+                    if key.text != "<<" && !*is_repeated {
                         entries.push((key, node));
                     }
                 }
                 None => {
                     self.found.add(node.at, "a key has to be a word", "put lists and maps after the colon");
-                    *key = Some(Key { text: String::new(), at: node.at });
+                    (*key, *is_repeated) = (Some(Key { text: String::new(), at: node.at }), true);
                 }
             },
         }
@@ -224,9 +235,8 @@ impl Builder<'_> {
 
     /// A position within the file, whatever the parser says.
     fn position(&self, marker: Marker, length: usize) -> Position {
-        let n_lines = self.text.lines().count().max(1);
         let (line, column) = (marker.line().max(1), marker.col() + 1);
-        let (line, column) = if line > n_lines { (n_lines, 1) } else { (line, column) };
+        let (line, column) = if line > self.n_lines { (self.n_lines, 1) } else { (line, column) };
         Position { line, column, length: length.max(1) }
     }
 }

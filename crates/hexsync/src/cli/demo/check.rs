@@ -67,8 +67,8 @@ impl Checks {
         for feed in stage.feeds() {
             let Some((upstream, known)) = of(upstreams, known, feed.crm) else { continue };
             let gone: Vec<_> = known.gone().into_iter().filter(|key| key.entity == feed.entity).collect();
-            let redirects = known.redirects();
-            let inspection = Inspection { stage, upstream, entity: feed.entity, redirects: &redirects, task };
+            let fates = known.fates();
+            let inspection = Inspection { stage, upstream, entity: feed.entity, fates: &fates, task };
             with_entity!(feed.entity, T => inspection.carry_out::<T>(&gone, &mut tally).await)?;
         }
         let mut checks = tally.checks();

@@ -1,8 +1,8 @@
 //! What a row should hold beside what it holds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use sync_wiring::core::{CUSTOM_PREFIX, ExternalId, FieldValue};
+use sync_wiring::core::{CUSTOM_PREFIX, FieldValue};
 
 use super::names::{Expected, Held};
 
@@ -15,23 +15,32 @@ pub(super) struct Differences {
     pub(super) older: Vec<String>,
 }
 
+/// What happened to records that others lead to, by their ids.
+#[derive(Default)]
+pub(super) struct Fates {
+    /// Where those that were merged into others live on.
+    pub(super) redirects: BTreeMap<String, String>,
+    /// Those that were deleted, whether they came back or not.
+    pub(super) deleted: BTreeSet<String>,
+}
+
 /// Compares a row's fields (those that are not empty, by our names) with what is expected of it. An entity that has
-/// no place for the customer's own fields is not expected to hold them. `redirects` leads from records that were
-/// merged into others to those.
+/// no place for the customer's own fields is not expected to hold them.
 pub(super) fn differences(
     expected: &Expected,
     ours: &BTreeMap<String, FieldValue>,
     keeps_custom: bool,
-    redirects: &BTreeMap<ExternalId, ExternalId>,
+    fates: &Fates,
 ) -> Differences {
     let mut found = Differences::default();
     let custom = expected.custom.iter().filter(|_| keeps_custom);
     for held in expected.own.iter().chain(custom) {
         let our = ours.get(&held.ours).unwrap_or(&FieldValue::Null);
-        if is_same(held, our, redirects) {
+        if fates.same(&held.value, our) {
             continue;
         }
-        let list = if held.elsewhere { &mut found.older } else { &mut found.wrong };
+        let may_be_older = held.elsewhere || held.linked && fates.unsettled(held, our);
+        let list = if may_be_older { &mut found.older } else { &mut found.wrong };
         list.push(held.theirs.clone());
     }
     // What nothing there could have filled.
@@ -43,13 +52,24 @@ pub(super) fn differences(
     found
 }
 
-fn is_same(held: &Held, our: &FieldValue, redirects: &BTreeMap<ExternalId, ExternalId>) -> bool {
-    if held.value.as_ref().same(our.as_ref()) {
-        return true;
+impl Fates {
+    /// Whether two values are the same, if need be by following what was merged.
+    fn same(&self, theirs: &FieldValue, our: &FieldValue) -> bool {
+        let followed = || match our {
+            FieldValue::Text(id) => self.redirects.get(id).cloned().map(FieldValue::Text),
+            _ => None,
+        };
+        let is_same = |our: &FieldValue| theirs.as_ref().same(our.as_ref());
+        is_same(our) || followed().is_some_and(|our| is_same(&our))
     }
-    let FieldValue::Text(id) = our else { return false };
-    let winner = redirects.get(&ExternalId::from(id.as_str()));
-    winner.is_some_and(|winner| held.value.as_ref().same(FieldValue::Text(winner.to_string()).as_ref()))
+
+    /// Whether the record on either side was deleted: HubSpot then ends the association without moving the stamp
+    /// of the one that is left, and begins it again when the other returns.
+    fn unsettled(&self, held: &Held, our: &FieldValue) -> bool {
+        let was_deleted =
+            |value: &FieldValue| matches!(value, FieldValue::Text(id) if self.deleted.contains(id));
+        was_deleted(&held.value) || was_deleted(our)
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +78,7 @@ mod tests {
 
     fn held(theirs: &str, ours: &str, value: &str, elsewhere: bool) -> Held {
         let value = FieldValue::Text(value.to_owned());
-        Held { theirs: theirs.to_owned(), ours: ours.to_owned(), value, elsewhere }
+        Held { theirs: theirs.to_owned(), ours: ours.to_owned(), value, elsewhere, linked: false }
     }
 
     fn expected() -> Expected {
@@ -80,7 +100,7 @@ mod tests {
     }
 
     fn compare(ours: &BTreeMap<String, FieldValue>) -> Differences {
-        differences(&expected(), ours, true, &BTreeMap::new())
+        differences(&expected(), ours, true, &Fates::default())
     }
 
     #[test]
@@ -107,12 +127,25 @@ mod tests {
         assert_eq!(found.older, ["Sum__c"]);
     }
 
+    fn linked(ours: &str, fates: &Fates) -> Differences {
+        let held = Held { linked: true, ..held("company", "account", "8", false) };
+        let expected = Expected { own: vec![held], custom: Vec::new() };
+        differences(&expected, &row(&[("account", text(ours))]), false, fates)
+    }
+
     #[test]
     fn link_to_a_merged_record_leads_to_its_survivor() {
-        let expected = Expected { own: vec![held("company", "account", "8", false)], custom: Vec::new() };
-        let redirects = BTreeMap::from([(ExternalId::from("7"), ExternalId::from("8"))]);
-        let ours = |id| row(&[("account", text(id))]);
-        assert_eq!(differences(&expected, &ours("7"), false, &redirects), Differences::default());
-        assert_eq!(differences(&expected, &ours("6"), false, &redirects).wrong, ["company"]);
+        let redirects = BTreeMap::from([("7".to_owned(), "8".to_owned())]);
+        let fates = Fates { redirects, ..Fates::default() };
+        assert_eq!(linked("7", &fates), Differences::default());
+        assert_eq!(linked("6", &fates).wrong, ["company"]);
+    }
+
+    #[test]
+    fn link_to_a_deleted_record_may_be_older() {
+        let fates = |id: &str| Fates { deleted: BTreeSet::from([id.to_owned()]), ..Fates::default() };
+        assert_eq!(linked("7", &fates("7")).older, ["company"]);
+        assert_eq!(linked("7", &fates("8")).older, ["company"], "it came back");
+        assert_eq!(linked("7", &fates("9")).wrong, ["company"]);
     }
 }

@@ -92,8 +92,10 @@ pub(super) struct Held {
     /// Ours.
     pub(super) ours: String,
     pub(super) value: FieldValue,
-    /// Whether it may be older here, because it changes without a sign.
+    /// Whether it may be older here, because it is calculated from another record and changes without a sign.
     pub(super) elsewhere: bool,
+    /// Whether it is an association, which ends and begins without a sign when the other record goes and returns.
+    pub(super) linked: bool,
 }
 
 /// A value in our form.

@@ -10,12 +10,13 @@ use std::path::PathBuf;
 use async_trait::async_trait;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
+use sync_wiring::core::TableEntity;
 
 use super::names::Expected;
 use crate::app::Client;
 use crate::crm::Crm;
 use crate::error::CliError;
-use crate::generated::Entity;
+use crate::generated::{Entity, with_entity};
 use crate::output::thousands;
 
 pub(super) use changes::{Changes, Did, Key, Merge};
@@ -141,10 +142,15 @@ impl Census {
         let counts: Vec<_> = self
             .0
             .iter()
-            .map(|(entity, rows)| format!("{} of {}", thousands(rows.live), entity.name()))
+            .map(|(entity, rows)| format!("{} {}", thousands(rows.live), plural(*entity)))
             .collect();
         format!("a simulated {} {} at {at} with {}", crm.product(), crm.account(), counts.join(", "))
     }
+}
+
+/// What several records of an entity are called.
+fn plural(entity: Entity) -> String {
+    with_entity!(entity, T => <T as TableEntity>::TABLE.name.replace('_', " "))
 }
 
 impl Serialize for Census {

@@ -1,6 +1,6 @@
 //! Rows beside records, and rows beside their audit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use sync_wiring::EntityStore;
 use sync_wiring::core::history::{Folded, fold, image};
@@ -10,7 +10,7 @@ use sync_wiring::core::{
 
 use super::Check;
 use crate::app::AppStore;
-use crate::cli::demo::compare::differences;
+use crate::cli::demo::compare::{Fates, differences};
 use crate::cli::demo::stage::Stage;
 use crate::cli::demo::upstream::{Key, Upstream};
 use crate::error::CliError;
@@ -46,7 +46,7 @@ impl Tally {
         let but_for = match older {
             0 => String::new(),
             n => format!(
-                " ({} but for one that another record's edit changed, which moves no stamp)",
+                " ({} but for one that a change of another record moved, which leaves no sign on theirs)",
                 thousands(n)
             ),
         };
@@ -71,7 +71,7 @@ pub(super) struct Inspection<'a, S: AppStore> {
     pub(super) stage: &'a Stage<S>,
     pub(super) upstream: &'a dyn Upstream,
     pub(super) entity: Entity,
-    pub(super) redirects: &'a BTreeMap<ExternalId, ExternalId>,
+    pub(super) fates: &'a Fates,
     pub(super) task: &'a Task,
 }
 
@@ -136,7 +136,7 @@ impl<S: AppStore> Inspection<'_, S> {
             return tally.unequal.push(format!("{} is not in the CRM", label()));
         };
         let Folded { fields, .. } = image(&ours.record, ours.deleted);
-        let found = differences(&expected, &fields, ours.record.custom().is_some(), self.redirects);
+        let found = differences(&expected, &fields, ours.record.custom().is_some(), self.fates);
         match (found.wrong.is_empty(), parked) {
             (true, false) => {
                 tally.equal += 1;

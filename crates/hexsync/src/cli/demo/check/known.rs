@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use sync_wiring::core::ExternalId;
-
 use crate::cli::demo::act::Act;
+use crate::cli::demo::compare::Fates;
 use crate::cli::demo::upstream::{Census, Changes, Key, Merge, Upstream};
 use crate::crm::Crm;
 use crate::generated::Entity;
@@ -86,8 +85,10 @@ impl Known {
         deleted.chain(merged).filter(|key| !self.second.restored.contains(key)).collect()
     }
 
-    /// Where links to merged records lead.
-    pub(super) fn redirects(&self) -> BTreeMap<ExternalId, ExternalId> {
-        self.merges().map(|merge| (merge.loser.clone(), merge.winner.clone())).collect()
+    /// What happened to records that others lead to.
+    pub(super) fn fates(&self) -> Fates {
+        let redirects = self.merges().map(|merge| (merge.loser.to_string(), merge.winner.to_string()));
+        let deleted = self.first.deleted.iter().chain(&self.second.deleted).map(|key| key.id.to_string());
+        Fates { redirects: redirects.collect(), deleted: deleted.collect() }
     }
 }

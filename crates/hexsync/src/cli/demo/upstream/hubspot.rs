@@ -72,6 +72,11 @@ impl Account {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn is_won(&self, deal: &Key) -> bool {
+        let stage = |(object, id)| self.control().read(|account| account.value(object, id, "dealstage"));
+        place(deal).and_then(stage).as_deref() == Some("closedwon")
+    }
+
     /// The associations of a deal, which are told when the deal is.
     fn tell_links(&self, deal: &Key, changes: &mut Changes) {
         let Ok(id) = deal.id.as_str().parse::<u64>() else { return };
@@ -223,7 +228,7 @@ impl Upstream for Account {
         let restored: Vec<Key> = half.filter(|key| self.restore(key)).cloned().collect();
         let won = json!({"dealstage": "closedwon", "pipeline": "default"});
         let mut deals = restored.iter().filter(|key| key.entity == Entity::Opportunity);
-        let moved_on = deals.find(|key| self.edit(key, &won));
+        let moved_on = deals.find(|key| !self.is_won(key) && self.edit(key, &won));
         let named = json!({"dealname": "A name without a NUL character"});
         let corrected = first.unfit.first().filter(|key| self.edit(key, &named));
         self.control().advance(A_WHILE);

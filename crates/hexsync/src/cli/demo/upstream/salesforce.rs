@@ -167,8 +167,12 @@ impl Upstream for Org {
     }
 
     fn change_again(&self, first: &Changes) -> Changes {
-        let half = first.deleted.iter().step_by(2);
-        let restored: Vec<Key> = half.filter(|key| self.restore(key)).cloned().collect();
+        for key in first.deleted.iter().step_by(2) {
+            self.restore(key);
+        }
+        // What went to the bin with a deal comes back with it.
+        let is_back = |key: &&Key| self.expected(key).is_some();
+        let restored: Vec<Key> = first.deleted.iter().filter(is_back).cloned().collect();
         let mut deals = restored.iter().filter(|key| key.entity == Entity::Opportunity);
         let moved_on = deals.find(|key| self.edit(key, &json!({"StageName": "Closed Won"})));
         let name = json!({"Name": "A name without a NUL character"});
@@ -206,6 +210,7 @@ impl Upstream for Org {
             ours: name.ours.to_owned(),
             value: in_form(at(&record, name.theirs), name.form),
             elsewhere: false,
+            linked: false,
         });
         let is_own = |field: &str| names.fields.iter().any(|name| name.theirs == field);
         let fields = record.as_object()?.iter();
@@ -215,6 +220,7 @@ impl Upstream for Org {
             ours: format!("{CUSTOM_PREFIX}{field}"),
             value: in_form(value.clone(), names::Form::Same),
             elsewhere: elsewhere.contains(field),
+            linked: false,
         });
         Some(Expected { own: own.collect(), custom: custom.collect() })
     }

@@ -36,7 +36,7 @@ fn record(control: &HubspotControl, names: &Names, id: u64) -> Option<Expected> 
     }
     let properties = &record["properties"];
     let own = names.fields.iter().map(|name| match name.form {
-        Form::Linked => held(name, linked(control, names.object, id, name.theirs)),
+        Form::Linked => Held { linked: true, ..held(name, linked(control, names.object, id, name.theirs)) },
         _ => held(name, value(properties, name)),
     });
     let is_own = |property: &str| names.fields.iter().any(|name| name.theirs == property);
@@ -52,6 +52,7 @@ fn record(control: &HubspotControl, names: &Names, id: u64) -> Option<Expected> 
         ours: format!("{CUSTOM_PREFIX}{property}"),
         value: in_form(filled(&properties[&property]), Form::Same),
         elsewhere: ELSEWHERE.contains(&property.as_str()),
+        linked: false,
         theirs: property,
     });
     Some(Expected { own: own.collect(), custom: custom.collect() })
@@ -100,5 +101,11 @@ fn filled(value: &Json) -> Json {
 
 fn held(name: &Name, value: Json) -> Held {
     let value: FieldValue = in_form(value, name.form);
-    Held { theirs: name.theirs.to_owned(), ours: name.ours.to_owned(), value, elsewhere: false }
+    Held {
+        theirs: name.theirs.to_owned(),
+        ours: name.ours.to_owned(),
+        value,
+        elsewhere: false,
+        linked: false,
+    }
 }

@@ -1,0 +1,1 @@
+//! What is written as Rust compiles, and means what the file says.
