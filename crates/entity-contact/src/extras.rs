@@ -12,7 +12,8 @@ pub(crate) fn complete_from_hubspot(
     Ok(())
 }
 
-#[cfg(all(test, feature = "provider-hubspot"))]
+#[cfg(test)]
+#[cfg(feature = "provider-hubspot")]
 mod tests {
     use provider_hubspot::HubspotRecord;
 

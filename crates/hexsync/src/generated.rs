@@ -132,6 +132,7 @@ pub(crate) use with_entity;
 
 /// `hubspot_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
 /// or the other one for an entity that HubSpot does not have.
+#[allow(unused_macros, reason = "the program decides where it tells providers apart")]
 macro_rules! hubspot_entity {
     ($entity:expr, $T:ident => $body:expr, else $other:expr) => {
         match $entity {
@@ -162,10 +163,12 @@ macro_rules! hubspot_entity {
         }
     };
 }
+#[allow(unused_imports, reason = "as the macro")]
 pub(crate) use hubspot_entity;
 
 /// `salesforce_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
 /// or the other one for an entity that Salesforce does not have.
+#[allow(unused_macros, reason = "the program decides where it tells providers apart")]
 macro_rules! salesforce_entity {
     ($entity:expr, $T:ident => $body:expr, else $other:expr) => {
         match $entity {
@@ -196,4 +199,5 @@ macro_rules! salesforce_entity {
         }
     };
 }
+#[allow(unused_imports, reason = "as the macro")]
 pub(crate) use salesforce_entity;

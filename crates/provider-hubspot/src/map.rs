@@ -118,14 +118,19 @@ impl Plan {
         HubspotRecord::parse(row.text()).ok().and_then(|record| self.stamp(&record).ok().flatten())
     }
 
-    /// A row of a listing; `None` when it does not pass the filters.
+    /// A row of a listing, with this instant as its version instead of its stamp if there is one; `None` when it
+    /// does not pass the filters.
     ///
     /// # Errors
     /// [`RecordError`] when it has no usable id or stamp, or can't be filtered.
-    pub(crate) fn list(&self, row: &Row, read_at: DateTime<Utc>) -> Result<Option<ListedRow>, RecordError> {
+    pub(crate) fn list(
+        &self,
+        row: &Row,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Option<ListedRow>, RecordError> {
         let record = HubspotRecord::parse(row.text())?;
         let external_id = HubspotRecord::required("id", row_id(row))?;
-        let stamp = if self.is_links() { Some(read_at) } else { self.stamp(&record)? };
+        let stamp = at.map_or_else(|| self.stamp(&record), |at| Ok(Some(at)))?;
         let listed = ListedRow { external_id, version: stamp.map(version) };
         Ok(self.passes(&record)?.then_some(listed))
     }

@@ -167,7 +167,7 @@ impl Account {
         let out_of_order = self.rules.ids_out_of_order;
         let table = &mut self.tables[object];
         let next = table.next_id;
-        if out_of_order && next % 3 == 0 {
+        if out_of_order && next.is_multiple_of(3) {
             // The first free id below the newest ones; rows made by hand leave gaps.
             let below = (1..next).rev().skip(10).take(10_000);
             let mut free = below.filter(|id| table.row(*id).is_none() && !table.aliases.contains_key(id));

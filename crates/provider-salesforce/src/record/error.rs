@@ -54,7 +54,16 @@ pub enum RecordError {
 }
 
 impl RecordError {
-    /// A field whose value a transform of the mapping could not change.
+    /// What a configured transform could not change.
+    ///
+    /// ```
+    /// use provider_salesforce::RecordError;
+    /// use sync_detection::transform;
+    ///
+    /// let error = transform::date(Some("soon".to_owned()), "%d.%m.%Y").unwrap_err();
+    /// let error = RecordError::transform("Due__c", error);
+    /// assert_eq!(error.to_string(), "field `Due__c` is no date of the configured form");
+    /// ```
     #[must_use]
     pub fn transform(field: &str, error: TransformError) -> Self {
         Self::Invalid { field: field.into(), reason: error.reason() }

@@ -5,6 +5,7 @@
 mod apply;
 mod audit;
 mod lifecycle;
+mod merges;
 mod parked;
 mod reading;
 mod reconcile;

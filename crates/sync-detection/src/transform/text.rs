@@ -104,7 +104,11 @@ pub fn boolean(
     falsehoods: &[&str],
 ) -> Result<Option<bool>, TransformError> {
     let Some(word) = text.as_deref().map(str::trim).filter(|word| !word.is_empty()) else { return Ok(None) };
-    let is_among = |words: &[&str]| words.iter().any(|one| one.to_lowercase() == word.to_lowercase());
+    let is_same = |one: &&str| {
+        let one = one.trim();
+        one.eq_ignore_ascii_case(word) || (!one.is_ascii() && one.to_lowercase() == word.to_lowercase())
+    };
+    let is_among = |words: &[&str]| words.iter().any(is_same);
     if is_among(truths) {
         Ok(Some(true))
     } else if is_among(falsehoods) {
@@ -116,7 +120,6 @@ pub fn boolean(
 
 /// A list of texts, cut at `separator`; without white space around the parts, without empty parts.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "every transform takes what the last one gave")]
 pub fn split(text: Option<String>, separator: &str) -> Option<Json> {
     let text = text?;
     let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());

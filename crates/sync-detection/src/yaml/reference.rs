@@ -87,7 +87,7 @@ fn section(page: &mut String, heading: &str, name: &str, place: &str) {
     let schema = definition(name);
     let _ = writeln!(page, "## {heading}\n");
     if !place.is_empty() {
-        let _ = writeln!(page, "{}\n", place);
+        let _ = writeln!(page, "{place}\n");
     }
     let _ = writeln!(page, "{}\n", schema["description"].as_str().unwrap_or_default());
     let _ = writeln!(page, "| key | value | default | meaning |\n|---|---|---|---|");
@@ -178,7 +178,7 @@ fn word_list(key: &str, schema: &Json) -> Option<String> {
 
 fn transforms(page: &mut String) {
     *page += "## Transforms\n\nWhat can happen to a value on its way, as `transform` of a mapping. A value that can't be changed \
-              sets its record aside,\nand the others land.\n\n| transform | takes | gives | meaning |\n|---|---|---|---|\n";
+              sets its record aside,\nand the others land.\nThose with a value are maps of one key: `transform: { truncate: 255 }`.\n\n| transform | takes | gives | meaning |\n|---|---|---|---|\n";
     let variants = definition("Transform")["oneOf"].as_array().into_iter().flatten();
     for example in EXAMPLES {
         let Some(transform) = example_of(example) else { continue };

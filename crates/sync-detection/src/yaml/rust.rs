@@ -173,7 +173,7 @@ fn arguments(one: &Transform, kind: FieldKind) -> String {
 pub(super) fn literal(value: &str, kind: FieldKind) -> Option<String> {
     Some(match kind {
         FieldKind::Bool => value.parse::<bool>().ok()?.to_string(),
-        FieldKind::Int => value.parse::<i64>().ok()?.to_string(),
+        FieldKind::Int => format!("{}_i64", value.parse::<i64>().ok()?),
         FieldKind::Decimal => decimal(parse_decimal(value)?),
         FieldKind::Text | FieldKind::Link => text(value),
         FieldKind::Date => {

@@ -144,7 +144,7 @@ impl Walk<'_> {
             Scalar::Int(n) if forms.integer.is_some() => self.integer(*n, node.at, forms, name),
             Scalar::Null if forms.is_null => {}
             Scalar::Null => {
-                self.wrong_kind(node, forms, name, if node.at.length > 1 { node.at } else { key })
+                self.wrong_kind(node, forms, name, if node.at.length > 1 { node.at } else { key });
             }
             _ => self.wrong_kind(node, forms, name, node.at),
         }

@@ -73,7 +73,9 @@ fn cursors_and_filters_are_read() {
     let salesforce = &config.providers().next().unwrap().detection.config;
     let cursor = salesforce.mode.cursor().unwrap();
     assert_eq!((cursor.kind, &*cursor.field), (CursorKind::SystemModstamp, "SystemModstamp"));
-    let [stage, amount, kind, owner] = &salesforce.filters[..] else { panic!("{:?}", salesforce.filters) };
+    let [stage, amount, kind, owner, ..] = &salesforce.filters[..] else {
+        panic!("{:?}", salesforce.filters)
+    };
     assert_eq!((stage.op(), stage.value()), (FilterOp::Neq, &FilterValue::from("Draft")));
     assert_eq!(amount.value(), &FilterValue::Number("0.5".parse().unwrap()));
     assert_eq!(kind.value(), &FilterValue::from(["New", "Existing"]));

@@ -177,12 +177,14 @@ fn of_provider(provider: &str, entities: &[&Entity]) -> String {
         "
 /// `{module}_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
 /// or the other one for an entity that {product} does not have.
+#[allow(unused_macros, reason = \"the program decides where it tells providers apart\")]
 macro_rules! {module}_entity {{
     ($entity:expr, $T:ident => $body:expr, else $other:expr) => {{
         match $entity {{
 {arms}        }}
     }};
 }}
+#[allow(unused_imports, reason = \"as the macro\")]
 pub(crate) use {module}_entity;
 "
     )

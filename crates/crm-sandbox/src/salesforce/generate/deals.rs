@@ -3,11 +3,11 @@
 use chrono::DateTime;
 
 use super::people::day_after;
-use crate::words::{COMPANY, PROBLEM, UNDERTAKING};
 use super::{BINNED_ONE_IN, DAY_MS, Maker, Sizes, positions, whole_seconds};
 use crate::salesforce::model::{CREATED_DATE, ObjectDef, RecordId, Row, Value};
 use crate::salesforce::schema::{CASE_CLOSED, CASE_STATUS, PROJECT_STATUS, ROLES};
 use crate::salesforce::write::auto_number;
+use crate::words::{COMPANY, PROBLEM, UNDERTAKING};
 
 /// At most so many contacts take part in one opportunity.
 const ROLES_PER_DEAL: usize = 3;
