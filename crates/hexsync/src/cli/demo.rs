@@ -49,7 +49,7 @@ pub(crate) struct Demo {
     /// What the made-up records and changes depend on.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A folder with sales_teams.csv, accounts.csv and sales_pipeline.csv to make a Salesforce org of instead.
+    /// A folder with sales_teams.csv, accounts.csv and sales_pipeline.csv to make each CRM of instead.
     #[arg(long, value_name = "DIR", conflicts_with = "records")]
     data: Option<PathBuf>,
     /// A PostgreSQL server to use instead of a file: postgres://user:password@host/database. The demo has the
@@ -66,7 +66,7 @@ impl Demo {
     pub(crate) async fn run(self, out: &mut Out<'_>) -> Result<Exit, CliError> {
         // The CRMs first: when the files can't be read, nothing is replaced.
         let opening = out.progress().task("CRMs", None);
-        let upstreams = upstream::start(&self.crms()?, &self.source(), self.seed).await?;
+        let upstreams = upstream::start(&self.crms(), &self.source(), self.seed).await?;
         drop(opening);
         for upstream in &upstreams {
             let told = upstream.census().sentence(upstream.crm(), upstream.base_url());
@@ -90,15 +90,8 @@ impl Demo {
     }
 
     /// The CRMs that play.
-    fn crms(&self) -> Result<Vec<Crm>, CliError> {
-        match (self.crm, &self.data) {
-            (Some(Crm::Hubspot), Some(_)) => {
-                Err(CliError::usage("the files of --data make a Salesforce org").next("leave --crm out"))
-            }
-            (_, Some(_)) => Ok(vec![Crm::Salesforce]),
-            (Some(crm), None) => Ok(vec![crm]),
-            (None, None) => Ok(Crm::ALL.to_vec()),
-        }
+    fn crms(&self) -> Vec<Crm> {
+        self.crm.map_or_else(|| Crm::ALL.to_vec(), |crm| vec![crm])
     }
 
     fn source(&self) -> Source {

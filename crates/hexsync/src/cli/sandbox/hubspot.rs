@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crm_sandbox::HubspotSandbox;
-use crm_sandbox::hubspot::generate::AccountSpec;
+use crm_sandbox::hubspot::generate::{AccountSpec, load_pipeline};
 use crm_sandbox::hubspot::{Credentials, HubspotSettings, Running};
 
 use super::{Sizes, Start, Told};
@@ -15,10 +15,13 @@ pub(super) async fn start(start: Start<'_>) -> Result<Running, CliError> {
     let settings = HubspotSettings { daily_max: start.api_calls.unwrap_or(default.daily_max), ..default };
     let builder = HubspotSandbox::builder()
         .seed(start.seed)
-        .clock(start.clock)
+        .clock(start.clock.clone())
         .settings(settings)
-        .address(start.address)
-        .account(spec(&start.sizes));
+        .address(start.address);
+    let builder = match start.data {
+        Some(folder) => builder.account(load_pipeline(folder, start.clock).map_err(CliError::new)?),
+        None => builder.account(spec(&start.sizes)),
+    };
     builder.start().await.map_err(CliError::new)
 }
 

@@ -7,10 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use crm_sandbox::HubspotSandbox;
 use crm_sandbox::hubspot::evolve::{ChangePlan, RowKey};
-use crm_sandbox::hubspot::generate::AccountSpec;
+use crm_sandbox::hubspot::generate::{AccountSpec, load_pipeline};
 use crm_sandbox::hubspot::{HubspotControl, HubspotSettings, Properties, Running};
+use crm_sandbox::{HubspotSandbox, SimClock};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use sync_wiring::auth::{Authenticator, MemoryTokenStore, StaticToken};
@@ -46,14 +46,15 @@ pub(in crate::cli::demo) struct Account {
 
 impl Account {
     pub(in crate::cli::demo) async fn start(source: &Source, seed: u64) -> Result<Self, CliError> {
-        let deals = match source {
-            Source::Generated(deals) => *deals,
-            // The files are of Salesforce.
-            Source::Folder(_) => 0,
-        };
         // No waiting for limits; both ends share this machine.
         let settings = HubspotSettings { gzip: false, ..HubspotSettings::without_bursts() };
-        let builder = HubspotSandbox::builder().seed(seed).settings(settings).account(spec(deals));
+        let builder = HubspotSandbox::builder().seed(seed).settings(settings);
+        let builder = match source {
+            Source::Generated(deals) => builder.account(spec(*deals)),
+            Source::Folder(folder) => {
+                builder.account(load_pipeline(folder, SimClock::default()).map_err(CliError::new)?)
+            }
+        };
         let running = builder.start().await.map_err(CliError::new)?;
         // The newest made-up records are seconds old, which is within the settle lag.
         running.control().advance(HOUR);
