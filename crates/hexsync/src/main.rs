@@ -3,6 +3,7 @@
 mod app;
 mod cli;
 mod config;
+mod crm;
 mod error;
 mod exit;
 mod generated;

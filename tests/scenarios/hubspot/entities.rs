@@ -114,7 +114,12 @@ impl FromHubspot for Employment {
     }
 
     fn from_record(record: &HubspotRecord<'_>) -> Result<Self, RecordError> {
-        Ok(Self { contact: record.link("from")?, company: record.link("to")?, label: record.text("label")? })
+        Ok(Self {
+            contact: record.link("from")?,
+            company: record.link("to")?,
+            label: record.text("label")?,
+            primary: record.boolean("primary")?,
+        })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use super::auth::{Code, Credentials, challenge_of};
+use super::http::owners::shown;
 use super::model::Account;
 use super::render::{Columns, write_row};
 use super::schema::{ObjectSpec, PropertySpec};
@@ -71,6 +72,14 @@ impl HubspotControl {
     #[must_use]
     pub fn associations(&self, from: &str, to: &str) -> Vec<(u64, u64, Vec<String>)> {
         self.read(|account| account.associations(from, to))
+    }
+
+    /// All live owners, or all archived ones, as the API shows them.
+    #[must_use]
+    pub fn owners(&self, archived: bool) -> Vec<Json> {
+        self.read(|account| {
+            account.owners.iter().filter(|owner| owner.archived == archived).map(shown).collect()
+        })
     }
 
     /// Adds a property that the customer made.

@@ -8,7 +8,7 @@ mod error;
 mod labels;
 mod oauth;
 mod objects;
-mod owners;
+pub(super) mod owners;
 mod page;
 mod pipelines;
 mod properties;

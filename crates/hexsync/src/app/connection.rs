@@ -5,23 +5,45 @@ use sync_wiring::auth::{
     AuthError, Authenticator, ClientCredential, ClientCredentials, JwtBearer, JwtBearerConfig,
     MemoryTokenStore, RefreshToken, StaticToken, TokenEndpoint,
 };
+use sync_wiring::hubspot::{HubspotClient, HubspotConfig};
 use sync_wiring::salesforce::{SalesforceClient, SalesforceConfig};
 
+use super::Client;
 use super::grant::GrantStore;
 use crate::config::{Auth, Connection, Secret, SecretError};
+use crate::crm::Crm;
 use crate::error::CliError;
 
 /// Makes the client; reads the secrets, connects to nothing.
-pub(crate) fn client(connection: &Connection) -> Result<SalesforceClient, CliError> {
+pub(crate) fn client(connection: &Connection) -> Result<Client, CliError> {
     let authenticator = authenticator(connection)?;
-    let default = SalesforceConfig::default();
-    let config = SalesforceConfig {
-        api_reserve: connection.api_reserve_percent.unwrap_or(default.api_reserve),
-        settle_lag: connection.settle_lag.unwrap_or(default.settle_lag),
-        overlap: connection.overlap.unwrap_or(default.overlap),
-        ..default
-    };
-    SalesforceClient::builder(authenticator).config(config).build().map_err(CliError::new)
+    match connection.crm {
+        Crm::Salesforce => {
+            let default = SalesforceConfig::default();
+            let config = SalesforceConfig {
+                api_reserve: connection.api_reserve_percent.unwrap_or(default.api_reserve),
+                settle_lag: connection.settle_lag.unwrap_or(default.settle_lag),
+                overlap: connection.overlap.unwrap_or(default.overlap),
+                ..default
+            };
+            let client = SalesforceClient::builder(authenticator).config(config).build();
+            client.map(Client::Salesforce).map_err(CliError::new)
+        }
+        Crm::Hubspot => {
+            let default = HubspotConfig::default();
+            let base_url =
+                connection.base_url.as_ref().map(|url| url.as_str().trim_end_matches('/').to_owned());
+            let config = HubspotConfig {
+                base_url: base_url.unwrap_or(default.base_url),
+                api_reserve: connection.api_reserve_percent.unwrap_or(default.api_reserve),
+                settle_lag: connection.settle_lag.unwrap_or(default.settle_lag),
+                overlap: connection.overlap.unwrap_or(default.overlap),
+                ..default
+            };
+            let client = HubspotClient::builder(authenticator).config(config).build();
+            client.map(Client::Hubspot).map_err(CliError::new)
+        }
+    }
 }
 
 fn authenticator(connection: &Connection) -> Result<Authenticator, CliError> {
@@ -57,7 +79,7 @@ fn authenticator(connection: &Connection) -> Result<Authenticator, CliError> {
             Authenticator::new(id, strategy, MemoryTokenStore::default())
         }
         Auth::AccessToken { instance_url, access_token } => {
-            let strategy = StaticToken::new(access_token.read("access token")?, Some(instance_url.clone()));
+            let strategy = StaticToken::new(access_token.read("access token")?, instance_url.clone());
             Authenticator::new(id, strategy, MemoryTokenStore::default())
         }
     })

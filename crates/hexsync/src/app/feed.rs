@@ -1,20 +1,20 @@
-//! One entity of one connection, whatever its type.
+//! One entity of one connection, whatever its type and its CRM.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_wiring::core::{
-    Action, Brake, Canonical, ChangeSource, ChangeStream, Cursor, ExecuteSync, Preview, ReadMode,
+    Action, Brake, ChangeSource, ChangeStream, Cursor, ExecuteSync, FieldTracker, Preview, ReadMode,
     RunObserver, RunReport, RunRequest, Subscription, SyncError, TableEntity,
 };
-use sync_wiring::salesforce::{self, FromSalesforce, PROVIDER, SalesforceClient};
-use sync_wiring::{EntityStore, SyncModule};
+use sync_wiring::{EntityStore, SyncModule, hubspot, salesforce};
 use tokio_util::sync::CancellationToken;
 
-use super::AppStore;
 use super::fields::FieldFeed;
+use super::{AppStore, Client};
+use crate::crm::Crm;
 use crate::error::CliError;
-use crate::generated::{Entity, salesforce_entity};
+use crate::generated::{Entity, hubspot_entity, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
@@ -54,44 +54,59 @@ pub(crate) enum Reading {
 }
 
 /// The feed of an entity through a client.
-pub(super) fn feed<S: AppStore>(
-    module: SyncModule<S>,
-    crm: SalesforceClient,
+///
+/// # Errors
+/// When the CRM has no such entity, or the parts don't make a whole.
+pub(crate) fn feed<S: AppStore>(
+    module: &SyncModule<S>,
+    client: &Client,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
-    salesforce_entity!(
-        entity,
-        T => Ok(Box::new(SalesforceFeed::<T, S>::new(module, crm)?)),
-        else Err(CliError::usage(format!("{} is not read from Salesforce", entity.name())))
-    )
+    let made: Option<Box<dyn Feed>> = match client {
+        Client::Salesforce(crm) => salesforce_entity!(entity, T => {
+            let engine = salesforce::engine::<T, S>(module, crm)?;
+            let fields = salesforce::fields::<T, S>(module, crm);
+            let (module, crm) = (module.clone(), crm.clone());
+            let compare: Compare<T> = Box::new(move |subscription, brake| {
+                Arc::new(salesforce::reconcile::<T, S>(&module, &crm, subscription, brake))
+            });
+            Some(Box::new(EntityFeed { crm: Crm::Salesforce, engine, fields, compare }))
+        }, else None),
+        Client::Hubspot(crm) => hubspot_entity!(entity, T => {
+            let engine = hubspot::engine::<T, S>(module, crm)?;
+            let fields = hubspot::fields::<T, S>(module, crm);
+            let (module, crm) = (module.clone(), crm.clone());
+            let compare: Compare<T> = Box::new(move |subscription, brake| {
+                Arc::new(hubspot::reconcile::<T, S>(&module, &crm, subscription, brake))
+            });
+            Some(Box::new(EntityFeed { crm: Crm::Hubspot, engine, fields, compare }))
+        }, else None),
+    };
+    made.ok_or_else(|| client.crm().has_no(entity))
 }
 
-/// A feed from Salesforce.
-pub(super) struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
-    pub(super) module: SyncModule<S>,
-    pub(super) crm: SalesforceClient,
+/// Makes the source of a comparison by id.
+type Compare<T> = Box<dyn Fn(&Subscription, Brake) -> Arc<dyn ChangeSource<T>> + Send + Sync>;
+
+pub(super) struct EntityFeed<T: TableEntity, S: EntityStore<T>> {
+    crm: Crm,
     pub(super) engine: ExecuteSync<T, S>,
+    pub(super) fields: FieldTracker<T, S>,
+    compare: Compare<T>,
 }
 
-impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
-    fn new(module: SyncModule<S>, crm: SalesforceClient) -> Result<Self, CliError> {
-        let engine = salesforce::engine(&module, &crm)?;
-        Ok(Self { module, crm, engine })
-    }
-
+impl<T: TableEntity, S: EntityStore<T>> EntityFeed<T, S> {
     pub(super) fn request(&self, order: Order) -> RunRequest<T> {
         let source: Option<Arc<dyn ChangeSource<T>>> = match order.reading {
             Reading::Delta | Reading::Full => None,
-            Reading::Differences(brake) => {
-                Some(Arc::new(salesforce::reconcile(&self.module, &self.crm, &order.subscription, brake)))
-            }
+            Reading::Differences(brake) => Some((self.compare)(&order.subscription, brake)),
             Reading::Nothing => Some(Arc::new(Empty)),
         };
         let mode = match order.reading {
             Reading::Full => ReadMode::Full,
             _ => ReadMode::Delta,
         };
-        let mut request = RunRequest::new(order.subscription, PROVIDER)
+        let mut request = RunRequest::new(order.subscription, self.crm.key())
             .action(order.action)
             .mode(mode)
             .cancel(order.cancel);
@@ -102,7 +117,7 @@ impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
 }
 
 #[async_trait]
-impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
+impl<T: TableEntity, S: EntityStore<T>> Feed for EntityFeed<T, S> {
     async fn run(&self, order: Order) -> Result<RunReport, SyncError> {
         self.engine.execute(self.request(order)).await
     }
@@ -123,20 +138,4 @@ impl<T: Send + Sync + 'static> ChangeSource<T> for Empty {
     fn list_changes(&self, _: &Subscription, _: Option<&Cursor>) -> ChangeStream<T> {
         Box::pin(futures_util::stream::empty())
     }
-}
-
-/// What an entity is in Salesforce.
-pub(crate) struct Mapped {
-    /// The object's API name.
-    pub(crate) object: &'static str,
-    /// The fields that fill ours, parts of compounds and related records by path.
-    pub(crate) fields: Vec<&'static str>,
-}
-
-/// How an entity is read from Salesforce, if it is.
-pub(crate) fn mapped(entity: Entity) -> Option<Mapped> {
-    fn of<T: FromSalesforce>() -> Mapped {
-        Mapped { object: T::OBJECT, fields: T::mapping().iter().map(|field| &*field.source).collect() }
-    }
-    salesforce_entity!(entity, T => Some(of::<T>()), else None)
 }

@@ -5,9 +5,8 @@ use sync_wiring::EntityStore;
 use sync_wiring::core::{
     BackfillReport, Clock, FieldReport, SourceError, Subscription, SyncError, SystemClock, TableEntity,
 };
-use sync_wiring::salesforce::{self, FromSalesforce};
 
-use super::feed::{Order, SalesforceFeed};
+use super::feed::{EntityFeed, Order};
 
 /// Follows the custom fields of a feed.
 #[async_trait]
@@ -21,13 +20,12 @@ pub(crate) trait FieldFeed: Send + Sync {
 }
 
 #[async_trait]
-impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> FieldFeed for SalesforceFeed<T, S> {
+impl<T: TableEntity, S: EntityStore<T>> FieldFeed for EntityFeed<T, S> {
     async fn track(&self, subscription: &Subscription) -> Result<FieldReport, SourceError> {
-        salesforce::fields::<T, S>(&self.module, &self.crm).track(subscription, SystemClock.now()).await
+        self.fields.track(subscription, SystemClock.now()).await
     }
 
     async fn backfill(&self, order: Order) -> Result<Option<BackfillReport>, SyncError> {
-        let fields = salesforce::fields::<T, S>(&self.module, &self.crm);
-        fields.backfill(&self.engine, self.request(order), SystemClock.now()).await
+        self.fields.backfill(&self.engine, self.request(order), SystemClock.now()).await
     }
 }

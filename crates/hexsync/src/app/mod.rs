@@ -1,5 +1,6 @@
 //! What commands work with: the configuration, an open store, and the connections' clients.
 
+mod client;
 mod connection;
 mod feed;
 mod fields;
@@ -14,7 +15,6 @@ use sync_wiring::SyncModule;
 use sync_wiring::core::{
     ConnectionId, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId, UnitOfWork, UserId,
 };
-use sync_wiring::salesforce::{PROVIDER, SalesforceClient};
 use tokio::sync::Mutex;
 
 use crate::config::{Config, DatabaseKind};
@@ -23,8 +23,9 @@ use crate::exit::Exit;
 use crate::generated::Entity;
 use crate::output::Out;
 
+pub(crate) use client::Client;
 pub(crate) use connection::client;
-pub(crate) use feed::{Feed, Order, Reading, mapped};
+pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
 
@@ -35,7 +36,7 @@ pub(crate) struct App<S: AppStore> {
     /// The tenant that the command line names.
     pub(crate) tenant: Option<TenantId>,
     module: SyncModule<S>,
-    clients: Mutex<HashMap<ConnectionId, SalesforceClient>>,
+    clients: Mutex<HashMap<ConnectionId, Client>>,
 }
 
 impl<S: AppStore> App<S> {
@@ -79,16 +80,24 @@ impl<S: AppStore> App<S> {
             connection: subscription.connection.clone(),
             subscription: subscription.id,
             entity: entity.name(),
-            provider: Provider::from(PROVIDER),
+            provider: Provider::from(self.provider(subscription)),
             user: UserId::from("system"),
         }
+    }
+
+    /// Which CRM fills a subscription: its connection's, or where that is gone from the configuration, the one
+    /// that its adapter polls.
+    fn provider<'a>(&self, subscription: &'a Subscription) -> &'a str {
+        let known = self.config.connection(&subscription.connection).map(|connection| connection.crm.key());
+        let adapter = &subscription.adapter;
+        known.unwrap_or_else(|| adapter.strip_suffix("-poll").unwrap_or(adapter))
     }
 
     /// The client of a connection, made when first asked for.
     ///
     /// # Errors
     /// When the configuration lacks the connection, or a secret is not where it says.
-    pub(crate) async fn client(&self, id: &ConnectionId) -> Result<SalesforceClient, CliError> {
+    pub(crate) async fn client(&self, id: &ConnectionId) -> Result<Client, CliError> {
         let mut clients = self.clients.lock().await;
         if let Some(client) = clients.get(id) {
             return Ok(client.clone());
@@ -117,7 +126,7 @@ impl<S: AppStore> App<S> {
             Some(noops) => self.module.with_options(|options| options.noops = noops),
             None => self.module.clone(),
         };
-        feed::feed(module, client, entity)
+        feed::feed(&module, &client, entity)
     }
 }
 

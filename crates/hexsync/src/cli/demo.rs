@@ -3,11 +3,13 @@
 mod act;
 mod check;
 mod compare;
-mod crm;
+mod line;
+mod names;
 mod place;
 mod report;
 mod stage;
 mod story;
+mod upstream;
 
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -15,34 +17,39 @@ use std::path::PathBuf;
 use secrecy::SecretString;
 
 use self::act::Act;
-use self::check::Checks;
-use self::crm::{Crm, Source};
+use self::check::{Checks, Known};
+use self::line::RunLine;
 use self::place::Place;
-use self::report::{Told, Upstream};
+use self::report::Told;
 use self::stage::Stage;
 use self::story::Story;
+use self::upstream::{Source, Upstreams};
 use crate::app::AppStore;
+use crate::crm::Crm;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::generated::Entity;
 use crate::output::Out;
 use crate::signals;
 
-/// See it work: a simulated Salesforce org, loaded, changed, synced again, and proven equal.
+/// See it work: a simulated Salesforce org and a simulated HubSpot account, loaded into the same tables, changed,
+/// synced again, and proven equal.
 ///
-/// Starts the org inside this process, syncs it into ./hexsync-demo.db, and shows what the runs did, what changed in
-/// the records, and what could not be applied. Needs nothing but this program. Writes ./hexsync-demo.toml as well,
-/// for looking around in the database afterwards; both are made anew each time. Exit code 0 only if every row turned
-/// out equal to the org's.
+/// Starts both inside this process, syncs them side by side into ./hexsync-demo.db, and shows what the runs did, what
+/// changed in the records, and what could not be applied. Needs nothing but this program. Writes ./hexsync-demo.toml
+/// as well, for looking around in the database afterwards; both are made anew each time. Exit code 0 only if every
+/// row turned out equal to its CRM's record.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Demo {
-    /// Opportunities; users, accounts and contacts in proportion.
+    /// Only this CRM; both otherwise.
+    #[arg(long, value_name = "CRM")]
+    crm: Option<Crm>,
+    /// Deals, half of them in each CRM; users, companies and people in proportion.
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     records: u32,
     /// What the made-up records and changes depend on.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// A folder with sales_teams.csv, accounts.csv and sales_pipeline.csv to make the org of instead.
+    /// A folder with sales_teams.csv, accounts.csv and sales_pipeline.csv to make each CRM of instead.
     #[arg(long, value_name = "DIR", conflicts_with = "records")]
     data: Option<PathBuf>,
     /// A PostgreSQL server to use instead of a file: postgres://user:password@host/database. The demo has the
@@ -57,25 +64,34 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 
 impl Demo {
     pub(crate) async fn run(self, out: &mut Out<'_>) -> Result<Exit, CliError> {
-        // The org first: when its files can't be read, nothing is replaced.
-        let opening = out.progress().task("org", None);
-        let crm = Crm::start(self.source(), self.seed).await?;
-        opening.finish(&crm.census().sentence(crm.base_url()));
+        // The CRMs first: when the files can't be read, nothing is replaced.
+        let opening = out.progress().task("CRMs", None);
+        let upstreams = upstream::start(&self.crms(), &self.source(), self.seed).await?;
+        drop(opening);
+        for upstream in &upstreams {
+            let told = upstream.census().sentence(upstream.crm(), upstream.base_url());
+            out.progress().task(upstream.crm().key(), None).finish(&told);
+        }
         let place = Place::of(self.database_url.as_ref());
         Place::check_config()?;
         match &self.database_url {
             None => {
                 let store = place::fresh_sqlite().await?;
-                let exit = Box::pin(perform(store.clone(), place, crm, self.seed, out)).await;
+                let exit = Box::pin(perform(store.clone(), place, upstreams, self.seed, out)).await;
                 // Folds the write-ahead log into the file, so that the file is all there is.
                 store.close().await;
                 exit
             }
             Some(url) => {
                 let store = place::fresh_postgres(url).await?;
-                Box::pin(perform(store, place, crm, self.seed, out)).await
+                Box::pin(perform(store, place, upstreams, self.seed, out)).await
             }
         }
+    }
+
+    /// The CRMs that play.
+    fn crms(&self) -> Vec<Crm> {
+        self.crm.map_or_else(|| Crm::ALL.to_vec(), |crm| vec![crm])
     }
 
     fn source(&self) -> Source {
@@ -90,37 +106,57 @@ impl Demo {
 async fn perform<S: AppStore>(
     store: S,
     place: Place,
-    crm: Crm,
+    upstreams: Upstreams,
     seed: u64,
     out: &mut Out<'_>,
 ) -> Result<Exit, CliError> {
     let (progress, stop) = (out.progress(), signals::stop_token());
     place.write_config()?;
+    let crms: Vec<Crm> = upstreams.iter().map(|upstream| upstream.crm()).collect();
     // Before anything else, because the subscriptions are what marks the database as the demo's.
-    let feeds = stage::subscribe(&store).await?;
-    let stage = Stage::new(store, feeds, crm.client().await?, progress, stop)?;
-    let census = crm.census();
+    let feeds = stage::subscribe(&store, &crms).await?;
+    let mut clients = Vec::new();
+    for upstream in &upstreams {
+        clients.push(upstream.client().await?);
+    }
+    let stage = Stage::new(store, feeds, &clients, progress, stop)?;
+    let (runs, known) = play(&stage, &upstreams, seed).await?;
 
-    let mut runs = stage.play(Act::Load, |entity| Some(census.of(entity).all())).await?;
-    let first = crm.change(seed);
-    progress.task("upstream", None).finish(&first.sentence());
-    runs.extend(stage.play(Act::Delta, |entity| Some(first.of(entity))).await?);
-    let second = crm.change_again(&first);
-    progress.task("upstream", None).finish(&second.sentence());
-    runs.extend(stage.play(Act::SecondDelta, |entity| Some(second.of(entity))).await?);
-    crm.wait();
-    runs.extend(stage.play(Act::Quiet, |_| None).await?);
-
-    let comparing = progress.task("check", Some(crm.census().live()));
-    let checks = Checks::carry_out(&stage, &crm, &runs, (&census, &first, &second), &comparing).await?;
+    let n_live = upstreams.iter().map(|upstream| upstream.census().live()).sum();
+    let comparing = progress.task("check", Some(n_live));
+    let checks = Checks::carry_out(&stage, &upstreams, &runs, &known, &comparing).await?;
     comparing.finish(if checks.hold() { "everything holds" } else { "something is wrong, see below" });
-    let hero = second.moved_on.or(first.updated(Entity::Opportunity));
-    let story = Story::gather(&stage, &runs, hero).await?;
-    crm.shut_down().await;
+    let story = Story::gather(&stage, &runs, &known).await?;
+    for upstream in upstreams {
+        upstream.shut_down().await;
+    }
 
     let next = place.next_steps(&story, &runs);
     let exit = if checks.hold() { Exit::Ok } else { Exit::Failure };
-    let upstream = Upstream { delta: first.numbers(), second_delta: second.numbers() };
-    out.show(&Told { seed, org: census, database: place, upstream, runs, story, checks, next })?;
+    let crms = known.into_iter().map(Into::into).collect();
+    out.show(&Told { seed, crms, database: place, runs, story, checks, next })?;
     Ok(exit)
+}
+
+/// All acts, and what happens in the CRMs between them.
+async fn play<S: AppStore>(
+    stage: &Stage<S>,
+    upstreams: &Upstreams,
+    seed: u64,
+) -> Result<(Vec<RunLine>, Vec<Known>), CliError> {
+    let mut known: Vec<Known> = upstreams.iter().map(|upstream| Known::of(&**upstream)).collect();
+    let mut runs = Vec::new();
+    for act in Act::ALL {
+        for (upstream, known) in upstreams.iter().zip(&mut known) {
+            if let Some(told) = known.meanwhile(act, &**upstream, seed) {
+                stage.tell(upstream.crm(), &told);
+            }
+        }
+        let expected = |crm, entity| {
+            let known = known.iter().find(|known| known.crm == crm)?;
+            Some(known.changes(act, entity).0).filter(|changes| *changes > 0)
+        };
+        runs.extend(stage.play(act, expected).await?);
+    }
+    Ok((runs, known))
 }

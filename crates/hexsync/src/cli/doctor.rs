@@ -6,11 +6,10 @@ use std::path::Path;
 use chrono::{TimeDelta, Utc};
 use serde::Serialize;
 use sync_wiring::core::{SourceError, TenantId};
-use sync_wiring::salesforce::SalesforceClient;
-use sync_wiring::salesforce::describe::ObjectDescription;
 
-use crate::app::{App, AppStore, Opening, StoreCommand, client, mapped, with_store};
+use crate::app::{App, AppStore, Client, Opening, StoreCommand, client, with_store};
 use crate::config::{Config, Connection, DatabaseKind};
+use crate::crm::Crm;
 use crate::error::{CliError, chain};
 use crate::exit::Exit;
 use crate::generated::Entity;
@@ -155,9 +154,9 @@ async fn check_connection(connection: &Connection, findings: &mut Findings) {
             return findings.fail(format!("{id}: secrets"), found, next);
         }
     };
-    match client.describe_global().await {
-        Ok(objects) => {
-            let found = format!("a token was accepted, {} objects", thousands(objects.len() as u64));
+    match client.sign_in().await {
+        Ok(n_objects) => {
+            let found = format!("a token was accepted, {} objects", thousands(n_objects));
             findings.ok(format!("{id}: sign-in"), found);
         }
         Err(error) => {
@@ -172,11 +171,19 @@ async fn check_connection(connection: &Connection, findings: &mut Findings) {
     }
 }
 
-fn check_limits(connection: &Connection, client: &SalesforceClient, findings: &mut Findings) {
+fn check_limits(connection: &Connection, client: &Client, findings: &mut Findings) {
     let what = format!("{}: API calls", connection.id);
     let budget = client.budget().snapshot();
     let (Some(usage), Some(left)) = (budget.usage, budget.left) else {
-        return findings.warn(what, "Salesforce did not say", "nothing; runs go on without a budget");
+        return match client.crm() {
+            Crm::Salesforce => {
+                findings.warn(what, "Salesforce did not say", "nothing; runs go on without a budget");
+            }
+            // It tells of the daily calls of private apps only.
+            Crm::Hubspot => {
+                findings.ok(what, "HubSpot does not say of this token; runs go on without a budget")
+            }
+        };
     };
     let found = format!(
         "{} of {} used today, {} left after the reserve of {}",
@@ -195,10 +202,10 @@ fn check_limits(connection: &Connection, client: &SalesforceClient, findings: &m
     }
 }
 
-fn check_clock(connection: &Connection, client: &SalesforceClient, findings: &mut Findings) {
+fn check_clock(connection: &Connection, client: &Client, findings: &mut Findings) {
     let what = format!("{}: clock", connection.id);
     let skew = client.server_now() - Utc::now();
-    let found = format!("Salesforce is {} s ahead of this machine", skew.num_seconds());
+    let found = format!("{} is {} s ahead of this machine", client.crm().product(), skew.num_seconds());
     if skew.abs() > SKEW {
         findings.warn(
             what,
@@ -210,39 +217,32 @@ fn check_clock(connection: &Connection, client: &SalesforceClient, findings: &mu
     }
 }
 
-async fn check_entity(
-    connection: &Connection,
-    entity: Entity,
-    client: &SalesforceClient,
-    findings: &mut Findings,
-) {
+async fn check_entity(connection: &Connection, entity: Entity, client: &Client, findings: &mut Findings) {
     let what = format!("{}: {}", connection.id, entity.name());
-    let Some(mapped) = mapped(entity) else { return };
-    let object = match client.describe(mapped.object).await {
-        Ok(object) => object,
+    let mapped = match client.crm().mapped(entity) {
+        Ok(mapped) => mapped,
+        Err(error) => {
+            let (found, next) = error.parts();
+            return findings.fail(what, found, next.unwrap_or_default());
+        }
+    };
+    let visible = match client.look(&mapped).await {
+        Ok(visible) => visible,
         Err(error) => {
             let next = format!("give the connected user the right to see {}", mapped.object);
             return findings.fail(what, chain(&error), next);
         }
     };
-    let missing: Vec<&str> =
-        mapped.fields.iter().copied().filter(|field| !is_visible(&object, field)).collect();
-    if !object.queryable {
+    if !visible.readable {
         let next = format!("give the connected user the right to read {}", mapped.object);
-        findings.fail(what, format!("{} can't be queried", mapped.object), next);
-    } else if missing.is_empty() {
+        findings.fail(what, format!("{} can't be read", mapped.object), next);
+    } else if visible.missing.is_empty() {
         findings
             .ok(what, format!("{}: all {} mapped fields are visible", mapped.object, mapped.fields.len()));
     } else {
-        let found = format!("{}: not visible: {}", mapped.object, missing.join(", "));
+        let found = format!("{}: not visible: {}", mapped.object, visible.missing.join(", "));
         findings.warn(what, found, "grant the connected user field-level access; they stay empty otherwise");
     }
-}
-
-/// Whether a mapped field, or the compound or relationship that its path leads through, can be seen.
-fn is_visible(object: &ObjectDescription, field: &str) -> bool {
-    let first = field.split('.').next().unwrap_or(field);
-    object.field(first).is_some() || object.relationship(first).is_some()
 }
 
 fn what_next(error: &SourceError) -> &'static str {
@@ -250,7 +250,9 @@ fn what_next(error: &SourceError) -> &'static str {
         SourceError::Unauthorised { .. } => "connect the account again, or correct the connection's secrets",
         SourceError::BudgetSpent { .. } => "wait until API calls free up",
         SourceError::Throttled { .. } => "wait, then try again",
-        SourceError::Transient { .. } => "check the network and the connection's login_url, then try again",
+        SourceError::Transient { .. } => {
+            "check the network and the addresses of the connection, then try again"
+        }
         _ => "correct the connection in the configuration",
     }
 }

@@ -7,10 +7,9 @@ use sync_wiring::core::{
     Action, ChangedFields, Counts, ExternalId, ItemStatus, Operation, PreviewItem, RunFailure, Subscription,
     SubscriptionId,
 };
-use sync_wiring::salesforce::SalesforceClient;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{App, AppStore, Order, Reading, Selection, StoreCommand, entity_of, label, mapped};
+use crate::app::{App, AppStore, Client, Order, Reading, Selection, StoreCommand, entity_of, label};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{Out, Report, Style, Table, thousands, value};
@@ -45,7 +44,7 @@ struct Planned {
     name: String,
     counts: Counts,
     /// What reading took; a run takes as many. Calls of other tools in the meantime are included. Absent when
-    /// Salesforce does not say.
+    /// the CRM does not say.
     api_calls: Option<u64>,
     /// What is left of the day's calls, after the reserve for other tools.
     api_calls_left: Option<u64>,
@@ -107,9 +106,7 @@ impl Plan {
             error: None,
         };
         // Calls are counted from an answer on; this one is no part of the run.
-        if let Some(mapped) = mapped(entity)
-            && let Err(error) = client.describe(mapped.object).await
-        {
+        if let Err(error) = client.look(&client.crm().mapped(entity)?).await {
             planned.error = Some(RunFailure::from(error).describe());
             return Ok(planned);
         }
@@ -132,7 +129,7 @@ impl Plan {
     }
 }
 
-fn used(client: &SalesforceClient) -> Option<u64> {
+fn used(client: &Client) -> Option<u64> {
     client.budget().snapshot().usage.map(|usage| usage.used)
 }
 

@@ -14,7 +14,7 @@ use crate::exit::Exit;
 use crate::output::{Out, note};
 use crate::signals;
 
-/// Sync: read what changed upstream and apply it. Users first, then accounts, contacts, opportunities.
+/// Sync: read what changed upstream and apply it. Parents first: users, then accounts, then what belongs to them.
 ///
 /// The first Ctrl-C or SIGTERM ends the run after the batch in hand, and the next run resumes from there; the
 /// second ends the program at once.

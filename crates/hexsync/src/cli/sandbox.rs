@@ -1,39 +1,45 @@
 //! `hexsync sandbox`
 
+mod hubspot;
+mod salesforce;
+
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use chrono::Utc;
-use crm_sandbox::salesforce::generate::{OrgSpec, load_pipeline};
-use crm_sandbox::salesforce::{Credentials, Running, SalesforceSettings};
-use crm_sandbox::{SalesforceSandbox, SimClock};
+use crm_sandbox::SimClock;
 use serde::Serialize;
 
+use crate::crm::Crm;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{Out, Report, Style, note};
 use crate::signals;
 
-/// Serve a simulated Salesforce org on this machine, until Ctrl-C.
+/// Serve a simulated CRM on this machine, until Ctrl-C: a Salesforce org, a HubSpot account, or both.
 ///
 /// Prints its address, what to sign in with, and a configuration to try it. Everything in it is made up and gone
 /// when it ends.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Sandbox {
-    /// Where to listen on 127.0.0.1; 0 takes a free port.
+    /// Which CRM.
+    #[arg(long, value_enum, default_value_t = Which::Salesforce)]
+    crm: Which,
+    /// Where to listen on 127.0.0.1; 0 takes a free port. With both CRMs, HubSpot takes the next one.
     #[arg(long, default_value_t = 0)]
     port: u16,
     /// What the made-up data depends on.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Opportunities; other objects in proportion.
+    /// Deals in each CRM; other objects in proportion.
     #[arg(long, default_value_t = 1_000, value_name = "N")]
     records: usize,
-    /// Users instead of a share of the records.
+    /// Users (owners) instead of a share of the records.
     #[arg(long, value_name = "N")]
     users: Option<usize>,
-    /// Accounts instead of a share of the records.
+    /// Accounts (companies) instead of a share of the records.
     #[arg(long, value_name = "N")]
     accounts: Option<usize>,
     /// Contacts instead of a share of the records.
@@ -42,88 +48,160 @@ pub(crate) struct Sandbox {
     /// A folder with sales_teams.csv, accounts.csv and sales_pipeline.csv to serve instead of made-up rows.
     #[arg(long, value_name = "DIR", conflicts_with_all = ["records", "users", "accounts", "contacts"])]
     data: Option<PathBuf>,
-    /// API calls allowed per day.
-    #[arg(long, default_value_t = 100_000, value_name = "N")]
-    api_calls: u64,
+    /// API calls allowed per day, instead of what is usual.
+    #[arg(long, value_name = "N")]
+    api_calls: Option<u64>,
 }
 
-#[derive(Serialize)]
-struct Served<'a> {
-    base_url: &'a str,
-    client_id: &'a str,
-    client_secret: &'a str,
-    refresh_token: &'a str,
-    username: &'a str,
-    config: String,
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Which {
+    Salesforce,
+    Hubspot,
+    Both,
 }
 
-impl Sandbox {
-    pub(crate) async fn run(self, out: &mut Out<'_>) -> Result<Exit, CliError> {
-        let running = self.start().await?;
-        let stop = signals::stop_token_saying("stopping");
-        let Credentials { client_id, client_secret, refresh_token, username } = running.credentials();
-        let base_url = running.base_url();
-        let config = snippet(base_url, client_id);
-        out.show(&Served { base_url, client_id, client_secret, refresh_token, username, config })?;
-        note("serving until Ctrl-C");
-        stop.cancelled().await;
-        running.shutdown().await;
-        Ok(Exit::Ok)
-    }
-
-    async fn start(&self) -> Result<Running, CliError> {
-        // The present, moving: so that "changed since" means what it says while somebody tries things.
-        let clock = SimClock::ticking_from(Utc::now());
-        let settings = SalesforceSettings { api_max: self.api_calls, ..SalesforceSettings::default() };
-        let builder = SalesforceSandbox::builder()
-            .seed(self.seed)
-            .clock(clock.clone())
-            .settings(settings)
-            .address(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)));
-        let builder = match &self.data {
-            Some(folder) => builder.org(load_pipeline(folder, clock).map_err(CliError::new)?),
-            None => builder.org(self.spec()),
-        };
-        builder.start().await.map_err(CliError::new)
-    }
-
-    fn spec(&self) -> OrgSpec {
-        let opportunities = self.records;
-        OrgSpec {
-            users: self.users.unwrap_or((opportunities / 200).clamp(5, 500)),
-            accounts: self.accounts.unwrap_or(opportunities / 10),
-            contacts: self.contacts.unwrap_or(opportunities / 4),
-            opportunities,
-            ..OrgSpec::EMPTY
+impl Which {
+    fn crms(self) -> &'static [Crm] {
+        match self {
+            Self::Salesforce => &[Crm::Salesforce],
+            Self::Hubspot => &[Crm::Hubspot],
+            Self::Both => &Crm::ALL,
         }
     }
 }
 
-/// A configuration for the org; the secrets go into the environment as everywhere.
-fn snippet(base_url: &str, client_id: &str) -> String {
-    format!(
-        r#"[database]
-url = "sqlite:sandbox.db"
-
-[[connections]]
-id = "sandbox"
-provider = "salesforce"
-login_url = "{base_url}"
-auth = "refresh_token"
-client_id = "{client_id}"
-client_secret_env = "SANDBOX_CLIENT_SECRET"
-refresh_token_env = "SANDBOX_REFRESH_TOKEN"
-"#
-    )
+/// How much a CRM holds.
+struct Sizes {
+    users: usize,
+    accounts: usize,
+    contacts: usize,
+    deals: usize,
+    projects: usize,
 }
 
-impl Report for Served<'_> {
+/// How a CRM is started.
+struct Start<'a> {
+    seed: u64,
+    clock: SimClock,
+    address: SocketAddr,
+    api_calls: Option<u64>,
+    sizes: Sizes,
+    data: Option<&'a PathBuf>,
+}
+
+/// A served CRM.
+enum Running {
+    Salesforce(crm_sandbox::salesforce::Running),
+    Hubspot(crm_sandbox::hubspot::Running),
+}
+
+/// What is told of one.
+#[derive(Serialize)]
+struct Told {
+    crm: Crm,
+    base_url: String,
+    /// What a client signs in with, by name.
+    credentials: BTreeMap<&'static str, String>,
+}
+
+/// What is told of all.
+#[derive(Serialize)]
+struct Served {
+    crms: Vec<Told>,
+    /// A configuration for them.
+    config: String,
+    /// The secrets that the configuration names.
+    env: BTreeMap<&'static str, String>,
+}
+
+impl Sandbox {
+    pub(crate) async fn run(self, out: &mut Out<'_>) -> Result<Exit, CliError> {
+        let mut running = Vec::new();
+        for (crm, n) in self.crm.crms().iter().zip(0..) {
+            let start = self.start(n)?;
+            running.push(match crm {
+                Crm::Salesforce => Running::Salesforce(salesforce::start(start).await?),
+                Crm::Hubspot => Running::Hubspot(hubspot::start(start).await?),
+            });
+        }
+        let stop = signals::stop_token_saying("stopping");
+        out.show(&Served::of(&running))?;
+        note("serving until Ctrl-C");
+        stop.cancelled().await;
+        for running in running {
+            match running {
+                Running::Salesforce(org) => org.shutdown().await,
+                Running::Hubspot(account) => account.shutdown().await,
+            }
+        }
+        Ok(Exit::Ok)
+    }
+
+    fn start(&self, n: u16) -> Result<Start<'_>, CliError> {
+        let port = match self.port {
+            0 => Some(0),
+            port => port.checked_add(n),
+        };
+        let port = port.ok_or_else(|| CliError::usage("there is no port after 65535"))?;
+        let deals = self.records;
+        Ok(Start {
+            seed: self.seed,
+            // The present, moving: so that "changed since" means what it says while somebody tries things.
+            clock: SimClock::ticking_from(Utc::now()),
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            api_calls: self.api_calls,
+            sizes: Sizes {
+                users: self.users.unwrap_or((deals / 200).clamp(5, 500)),
+                accounts: self.accounts.unwrap_or(deals / 10),
+                contacts: self.contacts.unwrap_or(deals / 4),
+                deals,
+                projects: deals / 20,
+            },
+            data: self.data.as_ref(),
+        })
+    }
+}
+
+impl Served {
+    fn of(running: &[Running]) -> Self {
+        let mut served = Self {
+            crms: Vec::new(),
+            config: "[database]\nurl = \"sqlite:sandbox.db\"\n".to_owned(),
+            env: BTreeMap::new(),
+        };
+        for running in running {
+            let (told, config) = match running {
+                Running::Salesforce(org) => {
+                    let (told, config, env) = salesforce::told(org);
+                    served.env.extend(env);
+                    (told, config)
+                }
+                Running::Hubspot(account) => {
+                    let (told, config, env) = hubspot::told(account);
+                    served.env.extend(env);
+                    (told, config)
+                }
+            };
+            served.crms.push(told);
+            served.config.push_str(&config);
+        }
+        served
+    }
+}
+
+impl Report for Served {
     fn text(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
-        writeln!(out, "{} {}", style.bold("a simulated Salesforce org at"), self.base_url)?;
-        writeln!(out, "user {}\n", self.username)?;
-        writeln!(out, "{}", style.dim("# in another shell"))?;
-        writeln!(out, "export SANDBOX_CLIENT_SECRET={}", self.client_secret)?;
-        writeln!(out, "export SANDBOX_REFRESH_TOKEN={}", self.refresh_token)?;
+        for Told { crm, base_url, credentials } in &self.crms {
+            let heading = format!("a simulated {} {} at", crm.product(), crm.account());
+            writeln!(out, "{} {base_url}", style.bold(&heading))?;
+            for (name, value) in credentials {
+                writeln!(out, "  {name}: {value}")?;
+            }
+        }
+        writeln!(out, "\n{}", style.dim("# in another shell"))?;
+        for (name, value) in &self.env {
+            writeln!(out, "export {name}={value}")?;
+        }
         writeln!(out, "cat > hexsync.toml <<'END'\n{}END", self.config)?;
         writeln!(out, "hexsync migrate && hexsync subscriptions add && hexsync run --all")
     }

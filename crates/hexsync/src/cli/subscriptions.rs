@@ -5,7 +5,6 @@ use std::io::{self, Write};
 use chrono::Utc;
 use serde::Serialize;
 use sync_wiring::core::{Subscription, SubscriptionId};
-use sync_wiring::salesforce::POLL_ADAPTER;
 use uuid::Uuid;
 
 use crate::app::{App, AppStore, Selection, StoreCommand, by_id, label};
@@ -133,7 +132,7 @@ async fn add<S: AppStore>(app: &App<S>, connection: &Connection, entity: Entity)
         id: SubscriptionId(Uuid::now_v7()),
         tenant: connection.tenant.clone(),
         connection: connection.id.clone(),
-        adapter: POLL_ADAPTER.to_owned(),
+        adapter: connection.crm.poll_adapter().to_owned(),
         domain: entity.name().to_owned(),
         external_ref: None,
         paused: false,

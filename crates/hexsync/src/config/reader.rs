@@ -98,6 +98,11 @@ impl<'d, 'i> Section<'d, 'i> {
         self.find(key).map(|(at, _)| at)
     }
 
+    /// Makes a key known without reading it.
+    pub(super) fn know(&mut self, key: &'static str) {
+        self.ask(key);
+    }
+
     fn find(&self, key: &str) -> Option<(Range<usize>, &'d Spanned<DeValue<'i>>)> {
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(name, value)| (name.span(), value))
     }

@@ -49,5 +49,17 @@ refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # settle_lag = "5s"
 # How far behind its cursor a run reads again.
 # overlap = "10m"
-# entities = ["user", "account", "contact", "opportunity"]
+# What is synced, in place of what every org has. Objects that you made, such as project, are named here.
+# entities = ["user", "account", "contact", "opportunity", "opportunity_contact", "project"]
+
+# Another account, of HubSpot. Rows of all connections share the tables, told apart by the connection's id.
+# [[connections]]
+# id = "hubspot"
+# provider = "hubspot"
+# access_token (of a private app) or refresh_token (OAuth).
+# auth = "access_token"
+# access_token_env = "HEXSYNC_HUBSPOT_ACCESS_TOKEN"
+# refresh_token: client_id, client_secret_env, refresh_token_env (each secret also as _file).
+# base_url = "https://api.hubapi.com"
+# api_reserve_percent, settle_lag (default 10s), overlap and entities as above.
 "#;

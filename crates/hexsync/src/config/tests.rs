@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::crm::Crm;
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     Config::parse(Path::new("conf/hexsync.toml"), text)
@@ -30,7 +31,8 @@ fn template_of_init_is_a_configuration() {
     let config = parse(TEMPLATE).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
     let [connection] = config.connections.as_slice() else { panic!("one connection") };
-    assert_eq!(connection.entities, crate::generated::Entity::ALL);
+    assert_eq!(connection.entities, Crm::Salesforce.usual_entities());
+    assert_eq!((connection.crm, &connection.base_url), (Crm::Salesforce, &None));
     assert_eq!(
         (connection.api_reserve_percent, connection.settle_lag, connection.overlap),
         (None, None, None)
@@ -102,17 +104,16 @@ entities = ["acount", "user"]
   conf/hexsync.toml:6:9: `noops` has a value that is not known
     did you mean `record`? allowed: record, count
   conf/hexsync.toml:7:13: `lease_ttl` has to be a text in quotes, not a whole number
-  conf/hexsync.toml:9:1: `refresh_token_env` or `refresh_token_file` is missing in [[connections]]
-    where the grant of the connected user is kept
   conf/hexsync.toml:11:12: `provider` has a value that is not known
-    did you mean `salesforce`? allowed: salesforce
+    did you mean `salesforce`? allowed: salesforce, hubspot
   conf/hexsync.toml:14:1: `client_secret` would put a secret into this file
     put it into an environment variable and write client_secret_env = "ITS_NAME", or into a file and write client_secret_file = "its/path"; a secret that was saved here should be replaced
   conf/hexsync.toml:15:11: `overlap` is not a length of time
     write a whole number and a unit: 500ms, 5s, 10m, 24h or 7d
   conf/hexsync.toml:16:13: `entities` has a value that is not known
-    did you mean `account`? allowed: user, account, contact, opportunity"#;
-    assert_eq!(problems(text), expected);
+    did you mean `account`? allowed: "#;
+    let entities = crate::generated::Entity::ALL.map(crate::generated::Entity::name).join(", ");
+    assert_eq!(problems(text), format!("{expected}{entities}"));
 }
 
 #[test]
@@ -190,4 +191,109 @@ fn lengths_of_time_have_a_number_and_a_unit() {
     for bad in ["", "5", "s", "5 s", "-5s", "5w", "1.5h", "99999999999999999999s"] {
         assert!(parse_duration(bad).is_err(), "{bad}");
     }
+}
+
+const HUBSPOT: &str = r#"[database]
+url = "sqlite:x.db"
+[[connections]]
+id = "hub"
+provider = "hubspot"
+auth = "access_token"
+access_token_env = "TOKEN"
+"#;
+
+#[test]
+fn private_app_of_hubspot_needs_a_token_only() {
+    let config = parse(HUBSPOT).unwrap();
+    let connection = &config.connections[0];
+    assert_eq!((connection.crm, &connection.base_url), (Crm::Hubspot, &None));
+    assert_eq!(connection.entities, Crm::Hubspot.usual_entities());
+    let Auth::AccessToken { instance_url: None, access_token } = &connection.auth else { panic!("a token") };
+    assert_eq!(*access_token, Secret::Env("TOKEN".into()));
+}
+
+#[test]
+fn app_of_hubspot_signs_in_where_the_api_lives() {
+    let oauth = HUBSPOT.replace(
+        "auth = \"access_token\"\naccess_token_env = \"TOKEN\"\n",
+        "auth = \"refresh_token\"\nclient_id = \"abc\"\nclient_secret_env = \"SECRET\"\nrefresh_token_file = \"grant\"\n",
+    );
+    let token_url = |text: &str| match &parse(text).unwrap().connections[0].auth {
+        Auth::RefreshToken { token_url, client_secret: Some(_), .. } => token_url.to_string(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(token_url(&oauth), "https://api.hubapi.com/oauth/v1/token");
+    let eu = format!("{oauth}base_url = \"https://api-eu1.hubapi.com/\"\n");
+    assert_eq!(token_url(&eu), "https://api-eu1.hubapi.com/oauth/v1/token");
+    let v3 = format!("{oauth}token_url = \"https://api.hubapi.com/oauth/v3/token\"\n");
+    assert_eq!(token_url(&v3), "https://api.hubapi.com/oauth/v3/token");
+    let without = oauth.replace("client_secret_env = \"SECRET\"\n", "");
+    assert_eq!(
+        problems(&without),
+        "  conf/hexsync.toml:3:1: `client_secret_env` or `client_secret_file` is missing in [[connections]]
+    where the client secret of the app is kept"
+    );
+}
+
+#[test]
+fn keys_of_another_provider_are_no_silent_mistake() {
+    let text = HUBSPOT.to_owned()
+        + "login_url = \"https://login.salesforce.com\"\ninstance_url = \"https://x.test\"\n";
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:8:1: `login_url` has no effect with provider = hubspot
+    it belongs to provider = salesforce; remove it
+  conf/hexsync.toml:9:1: `instance_url` has no effect with provider = hubspot
+    it belongs to provider = salesforce; remove it"
+    );
+    let text = CONNECTION.to_owned() + "base_url = \"https://api.hubapi.com\"\n";
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:9:1: `base_url` has no effect with provider = salesforce
+    it belongs to provider = hubspot; remove it"
+    );
+    let text = HUBSPOT.to_owned() + "client_id = \"abc\"\n";
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:8:1: `client_id` has no effect with auth = access_token
+    it belongs to auth = refresh_token; remove it"
+    );
+}
+
+#[test]
+fn way_to_sign_in_of_another_provider_is_told() {
+    let text = HUBSPOT
+        .replace("auth = \"access_token\"\naccess_token_env", "auth = \"jwt_bearer\"\naccess_token_env");
+    assert_eq!(
+        problems(&text),
+        "  conf/hexsync.toml:6:8: there is no auth = jwt_bearer for HubSpot
+    allowed: refresh_token, access_token"
+    );
+}
+
+#[test]
+fn secret_in_place_of_its_name_is_refused_for_hubspot_too() {
+    let text = HUBSPOT.replace("access_token_env = \"TOKEN\"", "access_token = \"pat-na1-hunter2\"");
+    let said = problems(&text);
+    assert!(said.contains("`access_token` would put a secret into this file"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+    let text = HUBSPOT.replace("\"TOKEN\"", "\"pat-na1-hunter2\"");
+    let said = problems(&text);
+    assert!(said.contains("`access_token_env` is not the name of an environment variable"), "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}
+
+/// The commented account of HubSpot in the template works once its comment signs are gone.
+#[test]
+fn commented_account_of_the_template_is_one() {
+    let (before, commented) = TEMPLATE.split_once("# [[connections]]").unwrap();
+    let is_toml = |line: &&str| line.contains(" = ");
+    let lines = commented.lines().filter_map(|line| line.strip_prefix("# ")).filter(is_toml);
+    let text = format!("{before}[[connections]]\n{}\n", lines.collect::<Vec<_>>().join("\n"));
+    let config = parse(&text).unwrap();
+    let [_, hubspot] = config.connections.as_slice() else { panic!("two connections") };
+    let default = sync_wiring::hubspot::HubspotConfig::default();
+    let base_url = hubspot.base_url.as_ref().unwrap().as_str().trim_end_matches('/');
+    assert_eq!((hubspot.crm, base_url), (Crm::Hubspot, default.base_url.as_str()));
+    assert!(TEMPLATE.contains(&format!("settle_lag (default {}s)", default.settle_lag.as_secs())));
 }

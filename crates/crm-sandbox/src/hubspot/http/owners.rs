@@ -53,7 +53,7 @@ fn list(state: &State, call: &Call) -> Result<Answer, ApiError> {
 }
 
 /// Archived owners have no user id and say not when they went.
-fn shown(owner: &Owner) -> Json {
+pub(in crate::hubspot) fn shown(owner: &Owner) -> Json {
     let user_id = (!owner.archived).then_some(owner.user_id);
     let teams: Vec<Json> = owner
         .teams

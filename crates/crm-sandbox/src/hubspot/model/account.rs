@@ -78,14 +78,28 @@ impl Account {
         let (Some(from), Some(to)) = (self.object(from), self.object(to)) else { return Vec::new() };
         let pair = Pair { from, to };
         let live = |object: usize, id: u64| self.tables[object].live_row(id).is_some();
-        let labels = |types: &[u32]| {
-            let mut labels: Vec<String> =
-                types.iter().filter_map(|type_id| self.links.label(pair, *type_id)?.label.clone()).collect();
-            labels.sort();
-            labels
-        };
         let all = self.links.all(pair).filter(|(one, other, _)| live(from, *one) && live(to, *other));
-        all.map(|(one, other, types)| (one, other, labels(types))).collect()
+        all.map(|(one, other, types)| (one, other, self.labels(pair, types))).collect()
+    }
+
+    /// The same of one row, live itself: to, sorted labels.
+    #[must_use]
+    pub fn associations_of(&self, from: &str, id: u64, to: &str) -> Vec<(u64, Vec<String>)> {
+        let (Some(from), Some(to)) = (self.object(from), self.object(to)) else { return Vec::new() };
+        if self.tables[from].live_row(id).is_none() {
+            return Vec::new();
+        }
+        let pair = Pair { from, to };
+        let live = self.links.of(pair, id).filter(|(other, _)| self.tables[to].live_row(*other).is_some());
+        live.map(|(other, types)| (other, self.labels(pair, types))).collect()
+    }
+
+    /// The labels of some association types, sorted.
+    fn labels(&self, pair: Pair, types: &[u32]) -> Vec<String> {
+        let mut labels: Vec<String> =
+            types.iter().filter_map(|type_id| self.links.label(pair, *type_id)?.label.clone()).collect();
+        labels.sort();
+        labels
     }
 }
 

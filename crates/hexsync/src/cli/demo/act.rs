@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::crm::Crm;
+use crate::generated::Entity;
+
 /// One of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,13 +15,16 @@ pub(super) enum Act {
     Delta,
     /// What came after it: some of what was deleted comes back, a parked record is corrected.
     SecondDelta,
+    /// What no change told: ids are compared.
+    Comparison,
     /// Nothing changed.
     Quiet,
 }
 
 impl Act {
     /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Load, Self::Delta, Self::SecondDelta, Self::Quiet];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Load, Self::Delta, Self::SecondDelta, Self::Comparison, Self::Quiet];
 
     /// What people are told.
     pub(super) const fn name(self) -> &'static str {
@@ -26,7 +32,15 @@ impl Act {
             Self::Load => "load",
             Self::Delta => "delta",
             Self::SecondDelta => "2nd delta",
+            Self::Comparison => "reconcile",
             Self::Quiet => "quiet",
         }
+    }
+
+    /// Whether a feed has a part in it. HubSpot does not tell when two records cease to belong together; only a
+    /// comparison finds that.
+    pub(super) fn concerns(self, crm: Crm, entity: Entity) -> bool {
+        let are_links = || super::names::of(crm, entity).is_some_and(|names| names.object.contains('/'));
+        self != Self::Comparison || crm == Crm::Hubspot && are_links()
     }
 }

@@ -12,12 +12,10 @@ use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 use url::Url;
 
 use super::act::Act;
-use super::stage::RunLine;
+use super::line::RunLine;
 use super::story::Story;
 use crate::error::CliError;
 
-/// The id of the demo's connection.
-pub(super) const CONNECTION: &str = "demo";
 /// Stands in every subscription of the demo: this is how its databases are told from others.
 pub(super) const MARK: &str = "made by hexsync demo";
 /// Holds the server's address where it has a password.
@@ -89,7 +87,7 @@ impl Place {
             Some(_) => format!("url = \"{}\"", self.address_with_schema()),
         };
         let text = format!(
-            "{CONFIG_MARK}\n# For looking around in what it made; the simulated org is gone.\n\n[database]\n{url}\n"
+            "{CONFIG_MARK}\n# For looking around in what it made; the simulated CRMs are gone.\n\n[database]\n{url}\n"
         );
         fs::write(CONFIG, text).map_err(|error| {
             CliError::new(anyhow::Error::new(error).context(format!("./{CONFIG} can't be written")))
@@ -117,7 +115,7 @@ impl Place {
         if let Some(run) = runs.iter().rev().find(|run| run.act == Act::Delta) {
             step(format!("items {}", run.run));
         }
-        if let Some(history) = &story.history {
+        for history in &story.histories {
             step(format!("history {} {}", history.entity, history.external_id));
         }
         step("dead-letters list".to_owned());

@@ -1,18 +1,20 @@
 //! What the demo says at its end.
 
+mod runs;
+
 use std::io::{self, Write};
-use std::time::Duration;
 
 use serde::Serialize;
-use sync_wiring::core::{ChangedFields, Counts, RunStatus};
+use sync_wiring::core::ChangedFields;
 
 use super::act::Act;
-use super::check::Checks;
-use super::crm::{Census, FirstNumbers, SecondNumbers};
+use super::check::{Checks, Known};
+use super::line::RunLine;
 use super::place::Place;
-use super::stage::RunLine;
-use super::story::{Edited, History, Parked, Story};
-use crate::output::{Cell, Report, Style, Table, duration, instant, thousands, value};
+use super::story::{Edited, History, Merged, Parked, Story};
+use super::upstream::{Census, Changes};
+use crate::crm::Crm;
+use crate::output::{Report, Style, Table, instant, value};
 
 /// Fields of a change that are shown; the audit has all.
 const FIELDS: usize = 4;
@@ -23,9 +25,8 @@ const WIDEST: usize = 60;
 #[derive(Serialize)]
 pub(super) struct Told {
     pub(super) seed: u64,
-    pub(super) org: Census,
+    pub(super) crms: Vec<Upstream>,
     pub(super) database: Place,
-    pub(super) upstream: Upstream,
     pub(super) runs: Vec<RunLine>,
     #[serde(flatten)]
     pub(super) story: Story,
@@ -33,22 +34,36 @@ pub(super) struct Told {
     pub(super) next: Vec<String>,
 }
 
-/// What the org's users did between the runs.
+/// A CRM, and what its users did between the runs.
 #[derive(Serialize)]
 pub(super) struct Upstream {
-    pub(super) delta: FirstNumbers,
-    pub(super) second_delta: SecondNumbers,
+    crm: Crm,
+    records: Census,
+    delta: Changes,
+    second_delta: Changes,
+}
+
+impl From<Known> for Upstream {
+    fn from(known: Known) -> Self {
+        let Known { crm, census, first, second, .. } = known;
+        Self { crm, records: census, delta: first, second_delta: second }
+    }
 }
 
 impl Report for Told {
     fn text(&self, out: &mut dyn Write, style: Style) -> io::Result<()> {
         section(out, style, "Runs")?;
-        runs(&self.runs, out, style)?;
+        runs::table(&self.runs, out, style)?;
         section(out, style, "Some of what the delta changed")?;
         self.story.field_changes.iter().try_for_each(|edited| change(edited, out, style))?;
-        if let Some(record) = &self.story.history {
-            section(out, style, &format!("The history of {} {}", record.entity, record.external_id))?;
+        for record in &self.story.histories {
+            let heading = format!("The history of {} {}", record.entity, record.external_id);
+            section(out, style, &format!("{heading} of {}", record.crm.product()))?;
             history(record, out, style)?;
+        }
+        if !self.story.merges.is_empty() {
+            section(out, style, "Merged upstream")?;
+            self.story.merges.iter().try_for_each(|merged| merge(merged, out, style))?;
         }
         section(
             out,
@@ -56,7 +71,7 @@ impl Report for Told {
             &format!("Parked: {} records that could not be applied", self.story.parked.len()),
         )?;
         parked(&self.story.parked, out, style)?;
-        section(out, style, "Checked by comparing the database with the org")?;
+        section(out, style, "Checked by comparing the database with the memory of the CRMs")?;
         checks(&self.checks, out, style)?;
         let place = &self.database.at;
         section(out, style, &format!("Everything is in {place}; to look around"))?;
@@ -68,38 +83,9 @@ fn section(out: &mut dyn Write, style: Style, heading: &str) -> io::Result<()> {
     writeln!(out, "\n{}", style.bold(heading))
 }
 
-fn runs(runs: &[RunLine], out: &mut dyn Write, style: Style) -> io::Result<()> {
-    let mut table = Table::new([
-        "run", "entity", "found", "created", "updated", "deleted", "restored", "noop", "parked", "status",
-        "time",
-    ])
-    .numbers(2..9)
-    .numbers([10]);
-    for act in Act::ALL {
-        for (n, run) in runs.iter().filter(|run| run.act == act).enumerate() {
-            let Counts { found, created, updated, deleted, restored, noop, skipped, parked } = run.counts;
-            let numbers = [found, created, updated, deleted, restored, noop + skipped, parked];
-            let number = |number: u64| if number == 0 { "·".to_owned() } else { thousands(number) };
-            let status = run.status.as_str();
-            let paint = if run.status == RunStatus::Failed { Style::bad } else { Style::good };
-            let name = if n == 0 { act.name() } else { "" };
-            table.row(
-                [name.into(), run.entity.name().into()]
-                    .into_iter()
-                    .chain(numbers.map(|counted| number(counted).into()))
-                    .chain([
-                        Cell::painted(status, paint(style, status)),
-                        duration(Duration::from_millis(run.duration_ms)).into(),
-                    ]),
-            );
-        }
-    }
-    table.write(out, style)
-}
-
 fn change(edited: &Edited, out: &mut dyn Write, style: Style) -> io::Result<()> {
     let title = shown(edited.title.as_deref().unwrap_or("without a name"));
-    writeln!(out, "{} {}", edited.entity.name(), style.bold(&title))?;
+    writeln!(out, "{} {} {}", edited.crm.key(), edited.entity.name(), style.bold(&title))?;
     fields(&edited.changed_fields, out)
 }
 
@@ -125,13 +111,20 @@ fn history(record: &History, out: &mut dyn Write, style: Style) -> io::Result<()
     Ok(())
 }
 
+fn merge(merged: &Merged, out: &mut dyn Write, style: Style) -> io::Result<()> {
+    let title = shown(merged.title.as_deref().unwrap_or("without a name"));
+    let Merged { crm, entity, loser, winner, .. } = merged;
+    writeln!(out, "{} {entity} {loser} lives on in {winner} {}", crm.key(), style.bold(&title))
+}
+
 fn parked(parked: &[Parked], out: &mut dyn Write, style: Style) -> io::Result<()> {
     if parked.is_empty() {
         return writeln!(out, "none");
     }
-    let mut table = Table::new(["record", "name here", "why"]);
+    let mut table = Table::new(["crm", "record", "name here", "why"]);
     for record in parked {
         table.row([
+            record.crm.key().into(),
             format!("{} {}", record.entity, record.external_id).into(),
             shown(record.title.as_deref().unwrap_or("-")).into(),
             record.reason.clone().into(),

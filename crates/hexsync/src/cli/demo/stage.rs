@@ -1,53 +1,60 @@
 //! The feeds of the demo, and their runs.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use chrono::Utc;
-use serde::Serialize;
+use futures_util::future;
+use sync_wiring::SyncModule;
 use sync_wiring::core::{
-    ConnectionId, Counts, EngineOptions, Provider, RunFailure, RunId, RunObserver, RunReport, RunRequest,
-    RunStatus, Scope, Subscription, SubscriptionId, TableEntity, UnitOfWork, UserId,
+    Action, Brake, ConnectionId, EngineOptions, Provider, RunObserver, RunReport, Scope, Subscription,
+    SubscriptionId, UnitOfWork, UserId,
 };
-use sync_wiring::salesforce::{self, FromSalesforce, POLL_ADAPTER, PROVIDER, SalesforceClient};
-use sync_wiring::{EntityStore, SyncModule};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::act::Act;
-use super::place::{CONNECTION, MARK};
-use crate::app::AppStore;
+use super::line::{Pace, RunLine, sentence};
+use super::names;
+use super::place::MARK;
+use crate::app::{AppStore, Client, Feed, Order, Reading, feed};
+use crate::crm::Crm;
 use crate::error::CliError;
-use crate::exit::Exit;
-use crate::generated::{Entity, salesforce_entity};
-use crate::output::{Progress, Task, duration, thousands};
+use crate::generated::Entity;
+use crate::output::Progress;
 
 /// The wait before a parked record is tried again.
-const RETRY_FIRST: Duration = Duration::from_secs(24 * 60 * 60);
+const RETRY_FIRST: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
-/// The entities of the demo, of those that the program has; parents first.
-pub(super) const CAST: [Entity; 4] = [Entity::User, Entity::Account, Entity::Contact, Entity::Opportunity];
+/// One feed.
+#[derive(Clone)]
+pub(super) struct Subscribed {
+    pub(super) crm: Crm,
+    pub(super) entity: Entity,
+    subscription: Subscription,
+}
 
-/// One feed per entity, in the order in which they are synced.
-pub(super) type Feeds = Vec<(Entity, Subscription)>;
-
-/// Adds the feeds; with them the database is marked as the demo's.
-pub(super) async fn subscribe<S: AppStore>(store: &S) -> Result<Feeds, CliError> {
-    let mut feeds = Feeds::new();
+/// Adds a feed per CRM and entity, in the order in which they are synced; with them the database is marked as the
+/// demo's.
+pub(super) async fn subscribe<S: AppStore>(store: &S, crms: &[Crm]) -> Result<Vec<Subscribed>, CliError> {
+    let mut feeds = Vec::new();
     let mut tx = UnitOfWork::begin(store).await?;
-    for entity in CAST {
-        let wanted = Subscription {
-            id: SubscriptionId(Uuid::now_v7()),
-            tenant: None,
-            connection: ConnectionId::from(CONNECTION),
-            adapter: POLL_ADAPTER.to_owned(),
-            domain: entity.name().to_owned(),
-            external_ref: Some(MARK.to_owned()),
-            paused: false,
-            cursor: None,
-            created_at: Utc::now(),
-        };
-        feeds.push((entity, store.add_subscription(&mut tx, &wanted).await?));
+    for crm in crms {
+        for entity in names::entities(*crm) {
+            let wanted = Subscription {
+                id: SubscriptionId(Uuid::now_v7()),
+                tenant: None,
+                connection: ConnectionId::from(crm.key()),
+                adapter: crm.poll_adapter().to_owned(),
+                domain: entity.name().to_owned(),
+                external_ref: Some(MARK.to_owned()),
+                paused: false,
+                cursor: None,
+                created_at: Utc::now(),
+            };
+            let subscription = store.add_subscription(&mut tx, &wanted).await?;
+            feeds.push(Subscribed { crm: *crm, entity, subscription });
+        }
     }
     UnitOfWork::commit(store, tx).await?;
     Ok(feeds)
@@ -56,171 +63,120 @@ pub(super) async fn subscribe<S: AppStore>(store: &S) -> Result<Feeds, CliError>
 /// Everything that runs need, put together as an application would.
 pub(super) struct Stage<S: AppStore> {
     module: SyncModule<S>,
-    crm: SalesforceClient,
-    feeds: Feeds,
+    /// One troupe per CRM.
+    troupes: Vec<Arc<Troupe>>,
     progress: Progress,
     stop: CancellationToken,
 }
 
-/// One run, as it is told.
-#[derive(Serialize)]
-pub(super) struct RunLine {
-    pub(super) act: Act,
-    #[serde(serialize_with = "entity_name")]
-    pub(super) entity: Entity,
-    pub(super) run: RunId,
-    pub(super) status: RunStatus,
-    #[serde(flatten)]
-    pub(super) counts: Counts,
-    pub(super) duration_ms: u64,
-}
-
-/// An entity by its name.
-pub(super) fn entity_name<S: serde::Serializer>(entity: &Entity, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(entity.name())
+/// The feeds of one CRM, parents first.
+struct Troupe {
+    crm: Crm,
+    feeds: Vec<(Subscribed, Box<dyn Feed>)>,
 }
 
 impl<S: AppStore> Stage<S> {
     pub(super) fn new(
         store: S,
-        feeds: Feeds,
-        crm: SalesforceClient,
+        feeds: Vec<Subscribed>,
+        clients: &[Client],
         progress: Progress,
         stop: CancellationToken,
     ) -> Result<Self, CliError> {
         // Parked records are not tried again while the demo goes on, however long it takes.
         let options = EngineOptions { retry_first: RETRY_FIRST, ..EngineOptions::default() };
         let module = SyncModule::builder().store(store).options(options).build()?;
-        Ok(Self { module, crm, feeds, progress, stop })
+        let mut troupes = Vec::new();
+        for client in clients {
+            let crm = client.crm();
+            let own = feeds.iter().filter(|feed| feed.crm == crm);
+            let made = own.map(|own| Ok((own.clone(), feed(&module, client, own.entity)?)));
+            troupes.push(Arc::new(Troupe { crm, feeds: made.collect::<Result<_, CliError>>()? }));
+        }
+        Ok(Self { module, troupes, progress, stop })
     }
 
     pub(super) fn store(&self) -> &S {
         self.module.store()
     }
 
-    /// Whose rows an entity's are.
-    pub(super) fn scope(&self, entity: Entity) -> Result<Scope, CliError> {
-        let subscription = self.feed(entity)?;
+    /// Every feed, by CRM and in the order in which they are synced.
+    pub(super) fn feeds(&self) -> impl Iterator<Item = &Subscribed> {
+        self.troupes.iter().flat_map(|troupe| troupe.feeds.iter().map(|(subscribed, _)| subscribed))
+    }
+
+    /// Says what happened in a CRM.
+    pub(super) fn tell(&self, crm: Crm, what: &str) {
+        self.progress.task(format!("upstream {}", crm.key()), None).finish(what);
+    }
+
+    /// Whose rows an entity's of a CRM are.
+    pub(super) fn scope(&self, crm: Crm, entity: Entity) -> Result<Scope, CliError> {
+        let found = self.feeds().find(|feed| (feed.crm, feed.entity) == (crm, entity));
+        let feed = found
+            .ok_or_else(|| CliError::text(format!("{} of {} has no feed", entity.name(), crm.product())))?;
         Ok(Scope {
             tenant: None,
-            connection: subscription.connection.clone(),
-            subscription: subscription.id,
+            connection: feed.subscription.connection.clone(),
+            subscription: feed.subscription.id,
             entity: entity.name(),
-            provider: Provider::from(PROVIDER),
+            provider: Provider::from(crm.key()),
             user: UserId::from("system"),
         })
     }
 
-    fn feed(&self, entity: Entity) -> Result<&Subscription, CliError> {
-        let found = self.feeds.iter().find(|(other, _)| *other == entity);
-        found.map(|(_, feed)| feed).ok_or_else(|| CliError::text(format!("{} has no feed", entity.name())))
-    }
-
-    /// Runs every feed once. `expected` says how many changes there are, where that is known.
+    /// Runs every feed that has a part in the act once: those of one CRM one after the other, the CRMs side by
+    /// side. `expected` says how many changes there are, where that is known.
     ///
     /// # Errors
     /// When a run fails, which in a demo it must not, or when it is interrupted.
     pub(super) async fn play(
         &self,
         act: Act,
-        expected: impl Fn(Entity) -> Option<u64>,
+        expected: impl Fn(Crm, Entity) -> Option<u64>,
     ) -> Result<Vec<RunLine>, CliError> {
-        let mut lines = Vec::with_capacity(CAST.len());
-        for entity in CAST {
-            let task = self.progress.task(format!("{} {}", act.name(), entity.name()), expected(entity));
-            let observer = Arc::new(Pace { task: Arc::clone(&task), started: Instant::now() });
-            let report = salesforce_entity!(
-                entity,
-                T => Box::pin(self.run::<T>(entity, observer)).await?,
-                else continue
-            );
-            task.finish(&sentence(&report));
-            lines.push(line(act, entity, report)?);
+        let acts = self.troupes.iter().map(|troupe| {
+            let expected = troupe.feeds.iter().map(|(feed, _)| expected(feed.crm, feed.entity)).collect();
+            let (troupe, progress, stop) = (Arc::clone(troupe), self.progress, self.stop.clone());
+            tokio::spawn(async move { troupe.play(act, expected, progress, stop).await })
+        });
+        let mut lines = Vec::new();
+        for played in future::join_all(acts).await {
+            // The runs don't panic, and nobody cancels them.
+            lines.extend(played.map_err(CliError::new)??);
         }
         Ok(lines)
     }
+}
 
-    async fn run<T: TableEntity + FromSalesforce>(
+impl Troupe {
+    async fn play(
         &self,
-        entity: Entity,
-        pace: Arc<Pace>,
-    ) -> Result<RunReport, CliError>
-    where
-        S: EntityStore<T>,
-    {
-        let engine = salesforce::engine::<T, S>(&self.module, &self.crm)?;
-        let request = RunRequest::new(self.feed(entity)?.clone(), PROVIDER)
-            .cancel(self.stop.clone())
-            .observer(pace as Arc<dyn RunObserver>);
-        Ok(engine.execute(request).await?)
-    }
-}
-
-/// Says how a run goes, in what is left of a line beside the bar.
-struct Pace {
-    task: Arc<Task>,
-    started: Instant,
-}
-
-impl RunObserver for Pace {
-    fn batch_committed(&self, counts: &Counts) {
-        let rate = per_second(counts.found, self.started.elapsed());
-        let text = match counts.parked {
-            0 => rate,
-            parked => format!("{rate}, {parked} parked"),
-        };
-        self.task.say(counts.found, text);
-    }
-}
-
-fn per_second(number: u64, time: Duration) -> String {
-    format!("{}/s", thousands((number as f64 / time.as_secs_f64().max(0.001)) as u64))
-}
-
-fn line(act: Act, entity: Entity, report: RunReport) -> Result<RunLine, CliError> {
-    match report.failure {
-        None => Ok(RunLine {
-            act,
-            entity,
-            run: report.run,
-            status: report.status,
-            counts: report.counts,
-            duration_ms: u64::try_from(report.duration.as_millis()).unwrap_or(u64::MAX),
-        }),
-        Some(RunFailure::Cancelled) => Err(CliError::text("the demo was interrupted")
-            .exit(Exit::Interrupted)
-            .next("start it again; it begins anew")),
-        Some(failure) => Err(CliError::text(format!(
-            "the {} of {} failed: {}",
-            act.name(),
-            entity.name(),
-            failure.describe()
-        ))),
-    }
-}
-
-/// What stays on the screen of a run.
-fn sentence(report: &RunReport) -> String {
-    let counts = &report.counts;
-    if counts.found == 0 {
-        return format!("nothing new, in {}", duration(report.duration));
-    }
-    let mut text = format!("{} read", thousands(counts.found));
-    for (number, what) in [
-        (counts.created, "created"),
-        (counts.updated, "updated"),
-        (counts.deleted, "deleted"),
-        (counts.restored, "restored"),
-        (counts.noop, "unchanged"),
-        (counts.parked, "parked"),
-    ] {
-        if number > 0 {
-            text.push_str(&format!(", {} {what}", thousands(number)));
+        act: Act,
+        expected: Vec<Option<u64>>,
+        progress: Progress,
+        stop: CancellationToken,
+    ) -> Result<Vec<RunLine>, CliError> {
+        let comparing = act == Act::Comparison;
+        let mut lines = Vec::with_capacity(self.feeds.len());
+        for ((subscribed, feed), expected) in self.feeds.iter().zip(expected) {
+            if !act.concerns(self.crm, subscribed.entity) {
+                continue;
+            }
+            let name = format!("{} {}/{}", act.name(), self.crm.key(), subscribed.entity.name());
+            let task = progress.task(name, expected);
+            let pace = Pace { task: Arc::clone(&task), started: Instant::now() };
+            let order = Order {
+                subscription: subscribed.subscription.clone(),
+                action: if comparing { Action::Reconcile } else { Action::Manual },
+                reading: if comparing { Reading::Differences(Brake::default()) } else { Reading::Delta },
+                cancel: stop.clone(),
+                observer: Some(Arc::new(pace) as Arc<dyn RunObserver>),
+            };
+            let report: RunReport = feed.run(order).await?;
+            task.finish(&sentence(&report));
+            lines.push(RunLine::of(act, subscribed, report)?);
         }
+        Ok(lines)
     }
-    text.push_str(&format!(", in {}", duration(report.duration)));
-    if counts.found >= 1_000 {
-        text.push_str(&format!(" ({})", per_second(counts.found, report.duration)));
-    }
-    text
 }
