@@ -45,7 +45,7 @@ pub(super) struct Employment {
     contact: Option<ExternalId>,
     company: Option<ExternalId>,
     label: Option<String>,
-    primary: Option<bool>,
+    is_primary: Option<bool>,
 }
 
 impl FromHubspot for Person {
@@ -108,13 +108,18 @@ impl FromHubspot for Employment {
             FieldMapping::new("from", "contact"),
             FieldMapping::new("to", "company"),
             FieldMapping::new("label", "label"),
-            FieldMapping::new("primary", "primary"),
+            FieldMapping::new("primary", "is_primary"),
         ];
         MAPPING
     }
 
     fn from_record(record: &HubspotRecord<'_>) -> Result<Self, RecordError> {
-        Ok(Self { contact: record.link("from")?, company: record.link("to")?, label: record.text("label")? })
+        Ok(Self {
+            contact: record.link("from")?,
+            company: record.link("to")?,
+            label: record.text("label")?,
+            is_primary: record.boolean("primary")?,
+        })
     }
 }
 
