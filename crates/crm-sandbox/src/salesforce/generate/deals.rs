@@ -3,7 +3,6 @@
 use chrono::DateTime;
 
 use super::people::day_after;
-
 use super::{BINNED_ONE_IN, DAY_MS, Maker, Sizes, positions, whole_seconds};
 use crate::salesforce::model::{CREATED_DATE, ObjectDef, RecordId, Row, Value};
 use crate::salesforce::schema::{CASE_CLOSED, CASE_STATUS, PROJECT_STATUS, ROLES};
