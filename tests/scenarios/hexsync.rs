@@ -40,7 +40,7 @@ impl<S: Backend> Hexsync<S> {
         S: EntityStore<T>,
     {
         match work {
-            Work::Delta => self.execute::<T>(ReadMode::Delta).await,
+            Work::Delta => self.round::<T>().await.unwrap_or_else(|why| why),
             // Calculated values change without the record, so everything is read; then ids are compared.
             Work::Nightly => {
                 let full = self.execute::<T>(ReadMode::Full).await;
@@ -48,6 +48,29 @@ impl<S: Backend> Hexsync<S> {
                 if full == Said::Well { compared } else { full }
             }
         }
+    }
+
+    /// A run, before which it is asked what fields there are, and after which new ones are filled in old records.
+    async fn round<T: Entity>(&self) -> Result<Said, Said>
+    where
+        S: EntityStore<T>,
+    {
+        let failed = |error: &dyn std::error::Error| Said::Failed(error.to_string());
+        let tracker = salesforce::fields::<T, S>(&self.world.module(), &self.world.crm);
+        let now = || self.world.clock().now();
+        let tracked = tracker.track(self.world.subscription::<T>(), now()).await;
+        // Without it the run tells what is wrong.
+        if let Err(error) = tracked {
+            eprintln!("custom fields: {error}");
+        }
+        let run = self.execute::<T>(ReadMode::Delta).await;
+        if run != Said::Well {
+            return Err(run);
+        }
+        let engine = self.world.engine::<T>().build().expect("nothing is missing");
+        let filled = tracker.backfill(&engine, self.world.request(), now()).await;
+        let filled = filled.map_err(|error| failed(&error))?;
+        Ok(filled.map_or(Said::Well, |report| said(Ok(report.run))))
     }
 
     async fn execute<T: Entity>(&self, mode: ReadMode) -> Said

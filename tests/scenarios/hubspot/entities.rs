@@ -45,7 +45,7 @@ pub(super) struct Employment {
     contact: Option<ExternalId>,
     company: Option<ExternalId>,
     label: Option<String>,
-    primary: Option<bool>,
+    is_primary: Option<bool>,
 }
 
 impl FromHubspot for Person {
@@ -108,7 +108,7 @@ impl FromHubspot for Employment {
             FieldMapping::new("from", "contact"),
             FieldMapping::new("to", "company"),
             FieldMapping::new("label", "label"),
-            FieldMapping::new("primary", "primary"),
+            FieldMapping::new("primary", "is_primary"),
         ];
         MAPPING
     }
@@ -118,7 +118,7 @@ impl FromHubspot for Employment {
             contact: record.link("from")?,
             company: record.link("to")?,
             label: record.text("label")?,
-            primary: record.boolean("primary")?,
+            is_primary: record.boolean("primary")?,
         })
     }
 }

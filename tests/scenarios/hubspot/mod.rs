@@ -43,7 +43,7 @@ pub(crate) const CONTACT: &[&str] = &["email", "firstname", "lastname", "phone",
 pub(crate) const DEAL: &[&str] =
     &["dealname", "amount", "dealstage", "hs_next_step", "hs_projected_amount", "company_tier"];
 /// For associations: labels, and whether it is the primary one.
-pub(crate) const EMPLOYMENT: &[&str] = &["label", "primary"];
+pub(crate) const EMPLOYMENT: &[&str] = &["label", "is_primary"];
 
 impl Object {
     /// The name in paths.
@@ -146,7 +146,7 @@ fn employment(mut labels: Vec<String>) -> Row {
     let n_labels = labels.len();
     labels.retain(|label| label != "Primary");
     labels.sort_unstable();
-    let mut values = BTreeMap::from([("primary".to_owned(), (labels.len() < n_labels).to_string())]);
+    let mut values = BTreeMap::from([("is_primary".to_owned(), (labels.len() < n_labels).to_string())]);
     if !labels.is_empty() {
         values.insert("label".to_owned(), labels.join("; "));
     }
