@@ -9,7 +9,7 @@ use sync_core::{
     Change, ChangeSource, ChangeStream, Cursor, DeleteEvidence, Deletion, ExternalId, Payload, SourceError,
     Subscription, Version,
 };
-use sync_detection::Filter;
+use sync_detection::{Filter, PollFetch, PollRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -71,6 +71,13 @@ impl<T: FromHubspot> HubspotPollSource<T> {
 
 fn label<T: FromHubspot>() -> String {
     format!("hubspot-poll-{}", T::ENTITY)
+}
+
+/// As a fetcher it reads with the request's filters instead of its own.
+impl<T: FromHubspot> PollFetch<T> for HubspotPollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.filters.into(), request.cursor)
+    }
 }
 
 impl<T: FromHubspot> ChangeSource<T> for HubspotPollSource<T> {

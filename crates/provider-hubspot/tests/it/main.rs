@@ -3,7 +3,7 @@
 
 mod associations;
 mod contract;
-mod custom;
+mod custom_fields;
 mod deletions;
 mod entity;
 mod faults;

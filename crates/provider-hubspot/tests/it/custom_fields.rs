@@ -6,15 +6,16 @@ use crm_sandbox::hubspot::model::PropertyType;
 use crm_sandbox::hubspot::schema::PropertySpec;
 use crm_sandbox::{Fault, FaultRule};
 use futures::StreamExt;
-use provider_hubspot::HubspotCustomFields;
+use provider_hubspot::HubspotFields;
 use serde_json::json;
 use sync_core::{Coverage, CustomFieldSource, FieldKind, FieldSet, FieldValue, Payload, RemoteField};
+use sync_detection::{Filter, FilterOp};
 
 use crate::entity::{Opportunity, Owner, Role};
 use crate::world::{World, id, subscription};
 
-fn source(world: &World) -> HubspotCustomFields<Opportunity> {
-    HubspotCustomFields::new(world.client.clone())
+fn source(world: &World) -> HubspotFields<Opportunity> {
+    HubspotFields::new(world.client.clone())
 }
 
 fn names(names: &[&str]) -> Vec<Arc<str>> {
@@ -70,6 +71,20 @@ async fn backfill_brings_the_named_values_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn backfill_is_of_the_records_that_pass_the_filters() {
+    let world = World::new().await;
+    let deals = world.seed(2);
+    for deal in &deals {
+        world.update(*deal, &json!({"region": "emea"}));
+    }
+    let filter = Filter::new("dealname", FilterOp::Eq, "Deal 1").unwrap();
+    let source = source(&world).filters([filter]);
+    let changes: Vec<_> = source.backfill(&subscription(), &names(&["region"])).collect().await;
+    let ids: Vec<_> = changes.into_iter().map(|change| change.unwrap().external_id).collect();
+    assert_eq!(ids, [id(deals[1])]);
+}
+
+#[tokio::test]
 async fn backfill_of_nothing_reads_nothing() {
     let world = World::new().await;
     world.seed(2);
@@ -93,8 +108,8 @@ async fn backfill_that_breaks_off_says_so() {
 #[tokio::test]
 async fn owners_and_associations_have_no_custom_properties() {
     let world = World::new().await;
-    let owners = HubspotCustomFields::<Owner>::new(world.client.clone());
+    let owners = HubspotFields::<Owner>::new(world.client.clone());
     assert!(owners.custom_fields(&subscription()).await.unwrap().is_empty());
-    let roles = HubspotCustomFields::<Role>::new(world.client.clone());
+    let roles = HubspotFields::<Role>::new(world.client.clone());
     assert!(roles.backfill(&subscription(), &names(&["region"])).next().await.is_none());
 }
