@@ -10,6 +10,7 @@ mod faults;
 mod listing;
 mod lookup;
 mod owners;
+mod partial;
 mod polling;
 mod windows;
 mod wire;
