@@ -149,7 +149,7 @@ impl HubspotClient {
         }
     }
 
-    async fn description(
+    pub(crate) async fn description(
         &self,
         object: &str,
         from_memory: bool,

@@ -6,7 +6,7 @@ mod calls;
 mod client;
 mod config;
 mod cursor;
-mod custom;
+mod custom_fields;
 pub mod describe;
 mod error;
 mod fetch;
@@ -25,7 +25,7 @@ mod wire;
 
 pub use client::{HubspotClient, HubspotClientBuilder};
 pub use config::{CustomFieldSelection, HubspotConfig};
-pub use custom::HubspotFields;
+pub use custom_fields::HubspotFields;
 pub use fetch::HubspotFetcher;
 pub use id::HubspotId;
 pub use listing::HubspotListing;

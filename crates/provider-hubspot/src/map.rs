@@ -58,31 +58,6 @@ pub(crate) fn version(stamp: DateTime<Utc>) -> Version {
     Version(stamp.timestamp_millis())
 }
 
-/// A row that holds only the named custom properties, without any of the entity's own.
-pub(crate) fn only_custom<T: FromHubspot>(plan: &Plan, row: &Row) -> Option<Payload<T>> {
-    let json = row.text();
-    let read = || -> Result<Option<T>, RecordError> {
-        let record = HubspotRecord::parse(json)?;
-        let mut value = T::default();
-        let mut any = false;
-        for (name, property_type) in &plan.custom {
-            let custom = record.custom(name, *property_type)?;
-            any |= !custom.is_null();
-            if let Some(fields) = value.custom_mut() {
-                fields.set(std::sync::Arc::clone(name), custom);
-            }
-        }
-        Ok(any.then_some(value))
-    };
-    match read() {
-        Ok(value) => {
-            let coverage = Coverage::Partial(FieldSet::EMPTY);
-            value.map(|value| Payload::Upsert(Record { value, coverage }))
-        }
-        Err(error) => Some(unreadable(&error, json)),
-    }
-}
-
 impl Plan {
     /// Reads a row; what can't be read is set aside with the reason.
     pub(crate) fn map<T: FromHubspot>(&self, row: &Row) -> Mapped<T> {
@@ -111,6 +86,39 @@ impl Plan {
         };
         let merged = self.merged(&record, &id);
         Mapped { id: Some(id), stamp, payload, merged }
+    }
+
+    /// A row that holds only custom properties; `None` when all of them are empty, or it does not pass the
+    /// filters.
+    pub(crate) fn only_custom<T: FromHubspot>(&self, row: &Row) -> Option<Payload<T>> {
+        let json = row.text();
+        let read = || -> Result<Option<T>, RecordError> {
+            let record = HubspotRecord::parse(json)?;
+            let mut value = T::default();
+            self.read_custom(&record, &mut value)?;
+            let has_one =
+                value.custom().is_some_and(|custom| custom.iter().any(|(_, value)| !value.is_null()));
+            Ok((has_one && self.passes(&record)?).then_some(value))
+        };
+        match read() {
+            Ok(value) => {
+                let coverage = Coverage::Partial(FieldSet::EMPTY);
+                value.map(|value| Payload::Upsert(Record { value, coverage }))
+            }
+            Err(error) => Some(unreadable(&error, json)),
+        }
+    }
+
+    fn read_custom<T: FromHubspot>(
+        &self,
+        record: &HubspotRecord<'_>,
+        value: &mut T,
+    ) -> Result<(), RecordError> {
+        let Some(custom) = value.custom_mut() else { return Ok(()) };
+        for (name, property_type) in &self.custom {
+            custom.set(std::sync::Arc::clone(name), record.custom(name, *property_type)?);
+        }
+        Ok(())
     }
 
     /// When a row was last modified, if it tells.
@@ -151,11 +159,7 @@ impl Plan {
 
     fn payload<T: FromHubspot>(&self, record: &HubspotRecord<'_>) -> Result<Payload<T>, RecordError> {
         let mut value = T::from_record(record)?;
-        if let Some(custom) = value.custom_mut() {
-            for (name, property_type) in &self.custom {
-                custom.set(std::sync::Arc::clone(name), record.custom(name, *property_type)?);
-            }
-        }
+        self.read_custom(record, &mut value)?;
         Ok(Payload::Upsert(Record { value, coverage: Coverage::Full }))
     }
 

@@ -137,22 +137,16 @@ impl Plan {
         }
     }
 
-    /// Of no more than some of the customer's own properties.
-    pub(crate) fn of_custom<T: FromHubspot>(description: &ObjectDescription, names: &[Arc<str>]) -> Self {
-        let stamp = modified_property(&description.path);
-        let mut plan = Self {
-            path: description.path.clone(),
-            walked_stamp: stamp,
-            stamp: Some(stamp.to_owned()),
-            ..Self::empty(Remote::of(T::OBJECT))
-        };
-        plan.ask(stamp);
-        for property in &description.properties {
-            if !property.archived && names.iter().any(|name| **name == *property.name) {
-                plan.ask(&property.name);
-                plan.custom.push((property.name.as_str().into(), property.property_type));
-            }
-        }
+    /// The same records with no more than some of the customer's own properties.
+    pub(crate) fn of_custom(self, names: &[Arc<str>]) -> Self {
+        let custom: Vec<_> = self.custom.into_iter().filter(|(name, _)| names.contains(name)).collect();
+        let mut plan =
+            Self { properties: Vec::new(), links: Vec::new(), link_paths: Vec::new(), custom, ..self };
+        plan.ask(plan.walked_stamp);
+        let filtered = plan.conditions.iter().map(|condition| condition.property.clone());
+        let filtered: Vec<_> = filtered.filter(|name| !ENVELOPE.contains(&name.as_str())).collect();
+        let asked: Vec<_> = plan.custom.iter().map(|(name, _)| name.to_string()).collect();
+        filtered.iter().chain(&asked).for_each(|name| plan.ask(name));
         plan.measure();
         plan
     }

@@ -63,8 +63,12 @@ impl Refusal<'_> {
         let clean = |raw: &str, longest| {
             Some(printable(raw, longest)).filter(|text| !holds_secret(raw) && !text.is_empty())
         };
-        // Some answers carry both; `error` is the standard's, `status` may be all there is.
-        let code = text("error").or_else(|| text("status")).unwrap_or_default();
+        // Some answers carry both; `error` is the standard's, `status` may be all there is. Of a wrong client it
+        // can say more exactly that it is the app's own id or secret, and no customer's grant.
+        let (error, status) = (text("error"), text("status"));
+        let exact =
+            status.filter(|status| error == Some("invalid_client") && status.starts_with("BAD_CLIENT"));
+        let code = exact.or(error).or(status).unwrap_or_default();
         let meaning = meaning(code);
         let code = clean(code, LONGEST_CODE).unwrap_or_else(|| format!("http_{}", self.status));
         let detail = text("error_description").or_else(|| text("message"));

@@ -115,10 +115,10 @@ fn raw_text_that_is_kept_is_bounded() {
 #[test]
 fn backfill_covers_only_the_custom_properties() {
     let plan = plan(&[]);
-    let Some(Payload::<Deal>::Upsert(record)) = only_custom(&plan, &row(GOOD)) else { panic!() };
+    let Some(Payload::<Deal>::Upsert(record)) = plan.only_custom(&row(GOOD)) else { panic!() };
     assert_eq!(record.coverage, Coverage::Partial(FieldSet::EMPTY));
     assert_eq!((record.value.name, record.value.custom.len()), (None, 1));
-    assert_eq!(only_custom::<Deal>(&plan, &row(&GOOD.replace("1,200.5", ""))), None);
+    assert_eq!(plan.only_custom::<Deal>(&row(&GOOD.replace("1,200.5", ""))), None);
 }
 
 #[test]

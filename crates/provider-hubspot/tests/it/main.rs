@@ -3,13 +3,14 @@
 
 mod associations;
 mod contract;
-mod custom;
+mod custom_fields;
 mod deletions;
 mod entity;
 mod faults;
 mod listing;
 mod lookup;
 mod owners;
+mod partial;
 mod polling;
 mod windows;
 mod wire;

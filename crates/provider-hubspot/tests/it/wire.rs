@@ -1,23 +1,22 @@
 //! Bytes: what is sent, and what odd answers lead to.
 
 use futures::StreamExt;
-use provider_hubspot::{HubspotClient, HubspotConfig, HubspotFetcher, HubspotPollSource};
+use provider_hubspot::{HubspotClient, HubspotConfig, HubspotPollSource};
 use serde_json::{Value as Json, json};
 use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
-use sync_core::{Change, ChangeSource, Cursor, Fetched, Payload, SourceError};
-use wiremock::matchers::{body_json, header, method, path, query_param};
+use sync_core::{Change, ChangeSource, Cursor, Payload, SourceError};
+use wiremock::matchers::{header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::entity::Opportunity;
 use crate::world::{config, quick, subscription};
 
-const PROPERTIES: &str = "/crm/v3/properties/deals";
-const LIST: &str = "/crm/v3/objects/deals";
-const SEARCH: &str = "/crm/v3/objects/deals/search";
-const BATCH: &str = "/crm/v3/objects/deals/batch/read";
-const ASSOCIATIONS: &str = "/crm/v4/associations/deals/companies/batch/read";
+pub(crate) const PROPERTIES: &str = "/crm/v3/properties/deals";
+pub(crate) const LIST: &str = "/crm/v3/objects/deals";
+pub(crate) const SEARCH: &str = "/crm/v3/objects/deals/search";
+pub(crate) const ASSOCIATIONS: &str = "/crm/v4/associations/deals/companies/batch/read";
 const DATE: &str = "Mon, 05 Jan 2026 08:00:00 GMT";
-const CURSOR: &str =
+pub(crate) const CURSOR: &str =
     r#"{"v":1,"at":"done","until":"2026-01-05T07:30:00Z","archived":"2026-01-05T07:30:00Z"}"#;
 
 fn client_with(server: &MockServer, config: HubspotConfig) -> HubspotClient {
@@ -27,11 +26,11 @@ fn client_with(server: &MockServer, config: HubspotConfig) -> HubspotClient {
     HubspotClient::builder(auth).config(config).http(|http| http.retry(quick())).build().unwrap()
 }
 
-fn client(server: &MockServer) -> HubspotClient {
+pub(crate) fn client(server: &MockServer) -> HubspotClient {
     client_with(server, config())
 }
 
-fn description() -> Json {
+pub(crate) fn description() -> Json {
     let property = |(name, kind): (&str, &str)| json!({"name": name, "type": kind, "hubspotDefined": true});
     let properties = [
         ("hs_lastmodifieddate", "datetime"),
@@ -44,7 +43,7 @@ fn description() -> Json {
     json!({"results": properties.map(property)})
 }
 
-fn record(id: u64, second: u32) -> Json {
+pub(crate) fn record(id: u64, second: u32) -> Json {
     let stamp = format!("2026-01-05T07:45:{second:02}.000Z");
     json!({"id": id.to_string(), "properties": {
         "hs_lastmodifieddate": stamp, "hs_merged_object_ids": null, "dealname": "Deal", "dealstage": "won",
@@ -52,17 +51,17 @@ fn record(id: u64, second: u32) -> Json {
     }, "createdAt": "2026-01-02T10:00:00.000Z", "updatedAt": stamp, "archived": false})
 }
 
-fn results(records: &[Json]) -> Json {
+pub(crate) fn results(records: &[Json]) -> Json {
     json!({"results": records})
 }
 
-fn ok(body: &Json) -> ResponseTemplate {
+pub(crate) fn ok(body: &Json) -> ResponseTemplate {
     ResponseTemplate::new(200).insert_header("date", DATE).set_body_json(body)
 }
 
 /// A server that describes the object, has nothing archived and no associations, and answers searches in this
 /// order, the last answer for good.
-async fn answering(answers: Vec<ResponseTemplate>) -> MockServer {
+pub(crate) async fn answering(answers: Vec<ResponseTemplate>) -> MockServer {
     let server = MockServer::start().await;
     Mock::given(path(PROPERTIES)).respond_with(ok(&description())).mount(&server).await;
     Mock::given(path(LIST))
@@ -79,7 +78,10 @@ async fn answering(answers: Vec<ResponseTemplate>) -> MockServer {
     server
 }
 
-async fn changes(server: &MockServer, cursor: Option<&str>) -> Vec<Result<Change<Opportunity>, SourceError>> {
+pub(crate) async fn changes(
+    server: &MockServer,
+    cursor: Option<&str>,
+) -> Vec<Result<Change<Opportunity>, SourceError>> {
     let source = HubspotPollSource::<Opportunity>::new(client(server));
     source.list_changes(&subscription(), cursor.map(Cursor::new).as_ref()).collect().await
 }
@@ -89,7 +91,7 @@ async fn failure(answers: Vec<ResponseTemplate>) -> SourceError {
     changes(&server, Some(CURSOR)).await.pop().unwrap().unwrap_err()
 }
 
-fn chain(error: &SourceError) -> String {
+pub(crate) fn chain(error: &SourceError) -> String {
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(error) = cause {
@@ -355,81 +357,6 @@ async fn reserve_of_the_days_calls_is_kept() {
     let read = changes(&server, Some(CURSOR)).await;
     let error = read.into_iter().next_back().unwrap().unwrap_err();
     assert!(matches!(error, SourceError::BudgetSpent { used: 850, max: 1_000 }), "{error:?}");
-}
-
-/// A merged record answers under its survivor's id, and 207 tells what is not there.
-#[tokio::test]
-async fn partial_batches_are_told_from_failed_ones() {
-    let error = |category: &str| {
-        json!({"status": "COMPLETE", "results": [record(7, 1), record(70, 2)], "numErrors": 1, "errors": [
-            {"status": "error", "category": category, "message": "Could not get some", "context": {"ids": ["8"]}}]})
-    };
-    for (category, expected) in [("OBJECT_NOT_FOUND", true), ("INTERNAL_ERROR", false)] {
-        let server = MockServer::start().await;
-        Mock::given(path(PROPERTIES)).respond_with(ok(&description())).mount(&server).await;
-        Mock::given(path(ASSOCIATIONS)).respond_with(ok(&results(&[]))).mount(&server).await;
-        Mock::given(path(BATCH))
-            .and(body_json(json!({
-                "properties": ["hs_lastmodifieddate", "dealname", "dealstage", "amount", "closedate", "hs_merged_object_ids"],
-                "inputs": [{"id": "7"}, {"id": "8"}, {"id": "9"}],
-            })))
-            .respond_with(ResponseTemplate::new(207).set_body_json(error(category)))
-            .mount(&server)
-            .await;
-        let fetcher = HubspotFetcher::<Opportunity>::new(client(&server));
-        let ids = ["9", "7", "8"].map(Into::into);
-        let fetched = sync_core::RecordFetcher::fetch_many(&fetcher, &subscription(), &ids).await;
-        match fetched {
-            Ok(fetched) => {
-                assert!(expected && matches!(fetched[1], Fetched::Found { .. }));
-                assert!(matches!((&fetched[0], &fetched[2]), (Fetched::Gone(_), Fetched::Gone(_))));
-            }
-            Err(error) => assert!(!expected && matches!(error, SourceError::Transient { .. }), "{error:?}"),
-        }
-    }
-}
-
-/// A part of the associations that could not be read is no missing link.
-#[tokio::test]
-async fn associations_that_fail_in_part_empty_no_link() {
-    let server = MockServer::start().await;
-    Mock::given(path(PROPERTIES)).respond_with(ok(&description())).mount(&server).await;
-    Mock::given(path(LIST)).respond_with(ok(&results(&[]))).mount(&server).await;
-    Mock::given(path(SEARCH)).respond_with(ok(&results(&[record(7, 1)]))).mount(&server).await;
-    let failed = json!({"status": "COMPLETE", "results": [], "errors": [{"category": "INTERNAL_ERROR"}]});
-    let partial = ResponseTemplate::new(207).set_body_json(failed);
-    Mock::given(path(ASSOCIATIONS)).respond_with(partial).expect(4).mount(&server).await;
-    let error = changes(&server, Some(CURSOR)).await.pop().unwrap().unwrap_err();
-    assert!(matches!(error, SourceError::Transient { .. }), "{error:?}");
-    assert!(chain(&error).contains("part of the batch failed"), "{}", chain(&error));
-}
-
-/// Lists of associations go on page by page within one record.
-#[tokio::test]
-async fn long_lists_of_associations_are_read_to_the_end() {
-    let server = answering(vec![ok(&results(&[record(7, 1)]))]).await;
-    server.reset().await;
-    Mock::given(path(PROPERTIES)).respond_with(ok(&description())).mount(&server).await;
-    Mock::given(path(LIST)).respond_with(ok(&results(&[]))).mount(&server).await;
-    Mock::given(path(SEARCH)).respond_with(ok(&results(&[record(7, 1)]))).mount(&server).await;
-    let to = |id: u64, label: Json| json!({"toObjectId": id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": 5, "label": label}]});
-    let first = json!({"results": [{"from": {"id": "7"}, "to": [to(801, Json::Null)], "paging": {"next": {"after": "500"}}}]});
-    let second = json!({"results": [{"from": {"id": "7"}, "to": [to(802, json!("Primary"))]}]});
-    Mock::given(path(ASSOCIATIONS))
-        .and(body_json(json!({"inputs": [{"id": "7", "after": "500"}]})))
-        .respond_with(ok(&second))
-        .expect(1)
-        .mount(&server)
-        .await;
-    Mock::given(path(ASSOCIATIONS))
-        .and(body_json(json!({"inputs": [{"id": "7"}]})))
-        .respond_with(ok(&first))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let read = changes(&server, Some(CURSOR)).await;
-    let Payload::Upsert(record) = &read[0].as_ref().unwrap().payload else { panic!("{read:?}") };
-    assert_eq!(record.value.account, Some("802".into()));
 }
 
 #[tokio::test]

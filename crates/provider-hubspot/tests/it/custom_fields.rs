@@ -9,6 +9,7 @@ use futures::StreamExt;
 use provider_hubspot::HubspotFields;
 use serde_json::json;
 use sync_core::{Coverage, CustomFieldSource, FieldKind, FieldSet, FieldValue, Payload, RemoteField};
+use sync_detection::{Filter, FilterOp};
 
 use crate::entity::{Opportunity, Owner, Role};
 use crate::world::{World, id, subscription};
@@ -67,6 +68,20 @@ async fn backfill_brings_the_named_values_and_nothing_else() {
     }
     let Payload::Upsert(first) = &changes[0].payload else { panic!() };
     assert_eq!(first.value.custom.get("score"), Some(&FieldValue::Null));
+}
+
+#[tokio::test]
+async fn backfill_is_of_the_records_that_pass_the_filters() {
+    let world = World::new().await;
+    let deals = world.seed(2);
+    for deal in &deals {
+        world.update(*deal, &json!({"region": "emea"}));
+    }
+    let filter = Filter::new("dealname", FilterOp::Eq, "Deal 1").unwrap();
+    let source = source(&world).filters([filter]);
+    let changes: Vec<_> = source.backfill(&subscription(), &names(&["region"])).collect().await;
+    let ids: Vec<_> = changes.into_iter().map(|change| change.unwrap().external_id).collect();
+    assert_eq!(ids, [id(deals[1])]);
 }
 
 #[tokio::test]
