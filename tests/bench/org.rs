@@ -54,7 +54,8 @@ impl Drop for Org {
 
 /// The child's side.
 pub(crate) async fn serve(n_records: usize) -> Result<()> {
-    let spec = OrgSpec { users: 50, accounts: 1_500, contacts: 0, opportunities: n_records };
+    let spec =
+        OrgSpec { users: 50, accounts: 1_500, contacts: 0, opportunities: n_records, ..OrgSpec::EMPTY };
     let org = SalesforceSandbox::builder().seed(7).org(spec).start().await?;
     let control = org.control().clone();
     control.edit_settings(|settings| {

@@ -44,7 +44,7 @@ async fn kill_postgres() {
 }
 
 async fn killed_until_done<S: Backend>(home: S::Home, place: Place, seed: u64) {
-    let org = OrgSpec { users: 20, accounts: 150, contacts: 400, opportunities: 1_600 };
+    let org = OrgSpec { users: 20, accounts: 150, contacts: 400, opportunities: 1_600, ..OrgSpec::EMPTY };
     let world = World::<S>::start_in(home, Setup { org: org.into(), page: 250, ..Setup::default() }).await;
     // Answers that take their time spread the work, so that kills land in all of its parts.
     world.faults([FaultRule::new(Fault::Latency { ms: 10 })]);

@@ -71,6 +71,7 @@ fn setup(seed: u64) -> Setup {
         accounts: 40,
         contacts: 60,
         opportunities: 250,
+        ..crm_sandbox::salesforce::generate::OrgSpec::EMPTY
     };
     Setup { org: org.into(), seed, batch: 25, page: 200, ..Setup::default() }
 }

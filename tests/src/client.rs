@@ -71,16 +71,51 @@ impl TokenStore for Granted {
     }
 }
 
+/// The tokens of a connection, as the processes of one installation share them.
+#[derive(Clone, Debug, Default)]
+pub struct Tokens(MemoryTokenStore);
+
+impl Tokens {
+    /// Nothing but the grant of this login.
+    pub async fn granted(login: &Login) -> Self {
+        let tokens = Self::default();
+        tokens.grant(&login.refresh_token).await;
+        tokens
+    }
+
+    /// Begins anew with a grant that a person gave.
+    ///
+    /// # Panics
+    /// Never: memory is there.
+    pub async fn grant(&self, refresh_token: &str) {
+        let token = StoredToken::from_refresh_token(refresh_token.into());
+        self.0.save(&CONNECTION.into(), &token).await.expect("memory is there");
+    }
+}
+
 /// A client whose retries wait as little as possible.
 ///
 /// # Panics
 /// When the address is none.
 #[must_use]
 pub fn connect(login: &Login, clock: Arc<dyn Clock>) -> SalesforceClient {
+    let tokens = Granted { grant: login.refresh_token.clone(), kept: MemoryTokenStore::default() };
+    client(login, clock, tokens)
+}
+
+/// As [`connect`], on tokens that others work with as well.
+///
+/// # Panics
+/// When the address is none.
+#[must_use]
+pub fn connect_sharing(login: &Login, clock: Arc<dyn Clock>, tokens: &Tokens) -> SalesforceClient {
+    client(login, clock, tokens.0.clone())
+}
+
+fn client(login: &Login, clock: Arc<dyn Clock>, tokens: impl TokenStore + 'static) -> SalesforceClient {
     let endpoint = format!("{}/services/oauth2/token", login.url).parse().expect("an address");
     let endpoint = TokenEndpoint::new(endpoint).expect("loopback needs no tls");
     let credential = ClientCredential::new(&login.client_id, Some(login.client_secret.clone().into()));
-    let tokens = Granted { grant: login.refresh_token.clone(), kept: MemoryTokenStore::default() };
     let auth = Authenticator::builder(CONNECTION.into(), RefreshToken::new(endpoint, credential), tokens);
     let auth = auth.clock(Arc::clone(&clock)).build();
     let config = SalesforceConfig { restart_pause: Duration::from_millis(1), ..SalesforceConfig::default() };

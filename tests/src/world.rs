@@ -41,7 +41,7 @@ pub struct Setup {
 impl Default for Setup {
     fn default() -> Self {
         Self {
-            org: OrgSpec { users: 6, accounts: 12, contacts: 20, opportunities: 60 }.into(),
+            org: OrgSpec { users: 6, accounts: 12, contacts: 20, opportunities: 60, ..OrgSpec::EMPTY }.into(),
             seed: 1,
             batch: 20,
             page: 2_000,
@@ -55,7 +55,7 @@ impl Setup {
     /// The default with this many opportunities.
     #[must_use]
     pub fn opportunities(opportunities: usize) -> Self {
-        let org = OrgSpec { users: 6, accounts: 12, contacts: 20, opportunities };
+        let org = OrgSpec { users: 6, accounts: 12, contacts: 20, opportunities, ..OrgSpec::EMPTY };
         Self { org: org.into(), ..Self::default() }
     }
 }

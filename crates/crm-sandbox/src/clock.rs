@@ -45,6 +45,12 @@ impl SimClock {
         DateTime::from_timestamp_millis(self.now_ms()).unwrap_or_default()
     }
 
+    /// Whether the clock moves with real time.
+    #[must_use]
+    pub fn ticks(&self) -> bool {
+        self.ticking_since.is_some()
+    }
+
     /// Moves time forward, for all clones; never beyond the year 9999.
     pub fn advance(&self, by: Duration) {
         let later = |now: i64| now.saturating_add(millis(by)).min(LAST_MS.max(now));

@@ -16,8 +16,12 @@ pub enum Fault {
     },
     /// 401, although the token is good.
     Unauthorized,
-    /// 403: the daily allowance is used up.
+    /// The daily allowance is used up: 403 of Salesforce, 429 of HubSpot.
     DailyLimit,
+    /// Too many requests within some seconds: 429; HubSpot says which limit.
+    BurstLimit,
+    /// Too many searches within a second: 429 with a body of its own, without limit headers.
+    SearchLimit,
     /// 403: too many long requests at once.
     ConcurrentLimit,
     /// 429.
@@ -36,6 +40,16 @@ pub enum Fault {
         #[serde(default)]
         retry_after_s: Option<u64>,
     },
+    /// 524: an edge server gave up waiting; the request was not carried out.
+    OriginTimeout,
+    /// The account is moving to another data centre: 477 of HubSpot, 503 of Salesforce.
+    Migration {
+        /// `Retry-After` in seconds; not sent when absent.
+        #[serde(default)]
+        retry_after_s: Option<u64>,
+    },
+    /// Bulk work holds a lock: 423. Meant for writes.
+    Locked,
     /// The connection closes without an answer, and nothing was done.
     Drop,
     /// The request is carried out, then the connection closes without an answer.

@@ -127,6 +127,7 @@ pub struct HttpClientBuilder {
     auth: Authenticator,
     classify: Box<dyn Classify>,
     base_url: Option<Url>,
+    bad_base_url: bool,
     plain_http: bool,
     user_agent: String,
     proxy: Option<Url>,
@@ -147,6 +148,7 @@ impl HttpClientBuilder {
             auth,
             classify: Box::new(StatusClassifier),
             base_url: None,
+            bad_base_url: false,
             plain_http: false,
             user_agent: concat!("hexsync/", env!("CARGO_PKG_VERSION")).to_owned(),
             proxy: None,
@@ -173,6 +175,15 @@ impl HttpClientBuilder {
     #[must_use]
     pub fn base_url(mut self, url: Url) -> Self {
         self.base_url = Some(url);
+        self
+    }
+
+    /// As [`base_url`](Self::base_url), from text; one that is no URL makes [`build`](Self::build) fail.
+    #[must_use]
+    pub fn base_address(mut self, text: &str) -> Self {
+        let url = Url::parse(text).ok().filter(|url| !url.cannot_be_a_base());
+        self.bad_base_url = url.is_none();
+        self.base_url = url;
         self
     }
 
@@ -264,8 +275,11 @@ impl HttpClientBuilder {
     /// The client. Nothing is connected yet.
     ///
     /// # Errors
-    /// [`BuildError`] if the proxy, the user agent or the machine's trust store can't be used.
+    /// [`BuildError`] if the base URL, the proxy, the user agent or the machine's trust store can't be used.
     pub fn build(self) -> Result<HttpClient, BuildError> {
+        if self.bad_base_url {
+            return Err(BuildError("the base url is no url"));
+        }
         let mut http = reqwest::Client::builder()
             .connect_timeout(self.connect_timeout)
             .read_timeout(self.read_timeout)

@@ -13,6 +13,7 @@ use url::Url;
 
 use crate::client::Shared;
 use crate::error::{BoxError, HiddenBytes, HttpError};
+use crate::limit::RateLimiter;
 use crate::origin::resolve;
 use crate::redact;
 use crate::request::ApiRequest;
@@ -60,7 +61,7 @@ impl Exchange<'_> {
         let (shared, call) = (self.shared, self.request.call);
         let url = self.url(&token)?;
         let longest_hold = shared.policy.longest_wait;
-        shared.limiter.acquire(longest_hold).await.map_err(|wait| Failure::Throttled { wait: Some(wait) })?;
+        self.limiter().acquire(longest_hold).await.map_err(|wait| Failure::Throttled { wait: Some(wait) })?;
         let spent = |spent| Failure::Final(HttpError::BudgetSpent { call, spent });
         let permit = shared.budget.begin().map_err(spent)?;
 
@@ -81,6 +82,11 @@ impl Exchange<'_> {
             Err((_, Unread::Broken(source))) => return Err(Failure::Broken { wait: None, source }),
         };
         self.judge(status, headers, body)
+    }
+
+    /// The bucket of this call.
+    fn limiter(&self) -> &RateLimiter {
+        self.request.limiter.as_ref().unwrap_or(&self.shared.limiter)
     }
 
     fn url(&self, token: &AccessToken) -> Result<Url, Failure> {
@@ -128,7 +134,7 @@ impl Exchange<'_> {
             Verdict::Throttled { wait } => {
                 let wait = or_header(wait);
                 if let Some(wait) = wait {
-                    shared.limiter.hold(wait);
+                    self.limiter().hold(wait);
                 }
                 Err(Failure::Throttled { wait })
             }

@@ -12,6 +12,7 @@ mod response;
 mod retry;
 mod retry_after;
 mod server_clock;
+pub mod slices;
 mod verdict;
 
 pub use budget::{Budget, BudgetPermit, BudgetSnapshot, BudgetSpent, Usage};

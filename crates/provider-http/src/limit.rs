@@ -36,12 +36,13 @@ impl RateLimit {
 /// Callers that give up while they wait lose their turn to nobody, so the pace can only be slower than allowed.
 #[derive(Debug, Clone)]
 pub struct RateLimiter {
-    limit: Option<RateLimit>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
+    /// `None` without a pace of its own.
+    limit: Option<RateLimit>,
     /// When the bucket will be full again, i.e. where the pace has got to.
     full_at: Option<Instant>,
     held_until: Option<Instant>,
@@ -51,13 +52,19 @@ impl RateLimiter {
     /// A full bucket.
     #[must_use]
     pub fn new(limit: RateLimit) -> Self {
-        Self { limit: Some(limit), state: Arc::default() }
+        Self { state: Arc::new(Mutex::new(State { limit: Some(limit), ..State::default() })) }
     }
 
     /// No pace of its own; only what the provider asks for through [`hold`](Self::hold).
     #[must_use]
     pub fn unlimited() -> Self {
-        Self { limit: None, state: Arc::default() }
+        Self { state: Arc::default() }
+    }
+
+    /// Changes the pace from now on, for all clones: the provider told what it allows. Turns that were taken
+    /// stay taken.
+    pub fn set_limit(&self, limit: RateLimit) {
+        self.lock().limit = Some(limit);
     }
 
     /// Nobody goes before `wait` is over: the provider said so to one caller, and it counts for all.
@@ -66,7 +73,7 @@ impl RateLimiter {
         let Some(until) = Instant::now().checked_add(wait) else { return };
         let mut state = self.lock();
         state.held_until = state.held_until.max(Some(until));
-        let emptied = self.limit.map(|limit| until + limit.tolerance());
+        let emptied = state.limit.map(|limit| until + limit.tolerance());
         state.full_at = state.full_at.max(emptied);
     }
 
@@ -81,7 +88,7 @@ impl RateLimiter {
                 let mut state = self.lock();
                 match state.held_until.filter(|until| *until > now) {
                     Some(until) => (Some(until), now),
-                    None => (None, self.limit.map_or(now, |limit| limit.take(&mut state, now))),
+                    None => (None, state.limit.map_or(now, |limit| limit.take(&mut state, now))),
                 }
             };
             match held_until {
@@ -166,6 +173,14 @@ mod tests {
             let within_a_second = turns[n..].iter().filter(|later| *later - turn < 1000).count();
             assert!(within_a_second < 5 + 2, "{within_a_second} from {turn} ms");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn new_pace_counts_for_all_clones() {
+        let limiter = limiter(10, 1);
+        let n = |n| NonZeroU32::new(n).unwrap();
+        limiter.clone().set_limit(RateLimit::per_second(n(100), n(1)));
+        assert_eq!(turns(&limiter, 3).await, [0, 10, 20]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 
 use crate::error::HttpError;
+use crate::limit::RateLimiter;
 
 /// One call to a provider's API. `Debug` shows neither query values, header values, nor the body.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub struct ApiRequest {
     pub(crate) timeout: Option<Duration>,
     pub(crate) max_response_bytes: Option<usize>,
     pub(crate) logged_path: Option<&'static str>,
+    pub(crate) limiter: Option<RateLimiter>,
 }
 
 impl ApiRequest {
@@ -46,6 +48,7 @@ impl ApiRequest {
             timeout: None,
             max_response_bytes: None,
             logged_path: None,
+            limiter: None,
         }
     }
 
@@ -67,6 +70,12 @@ impl ApiRequest {
     /// A DELETE.
     pub fn delete(call: &'static str, target: impl Into<String>) -> Self {
         Self::new(call, Method::DELETE, target)
+    }
+
+    /// What it is called in errors and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.call
     }
 
     /// Appends one path segment, escaped: for ids and other text that is not ours.
@@ -128,6 +137,14 @@ impl ApiRequest {
     #[must_use]
     pub fn max_response_bytes(mut self, bytes: usize) -> Self {
         self.max_response_bytes = Some(bytes);
+        self
+    }
+
+    /// The bucket that this call takes its turn from, instead of the client's: for calls that the provider counts
+    /// on their own. What the answer says about waiting counts for this bucket.
+    #[must_use]
+    pub fn limiter(mut self, limiter: RateLimiter) -> Self {
+        self.limiter = Some(limiter);
         self
     }
 

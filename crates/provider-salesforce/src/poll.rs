@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, BoxStream, StreamExt};
 use sync_core::{Change, ChangeSource, ChangeStream, Cursor, Provenance, SourceError, Subscription};
-use sync_detection::Filter;
+use sync_detection::{Filter, PollFetch, PollRequest};
 
 use crate::FromSalesforce;
 use crate::client::SalesforceClient;
@@ -49,6 +49,20 @@ impl<T: FromSalesforce> SalesforcePollSource<T> {
         self.filters = filters.into_iter().collect();
         self
     }
+
+    fn read(&self, filters: Arc<[Filter]>, cursor: Option<&Cursor>) -> ChangeStream<T> {
+        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
+            Ok(stored) => changes(Reader { client: self.client.clone(), filters, stored }),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+}
+
+/// As a fetcher it reads with the request's filters instead of its own.
+impl<T: FromSalesforce> PollFetch<T> for SalesforcePollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.filters.into(), request.cursor)
+    }
 }
 
 impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
@@ -57,14 +71,7 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
     }
 
     fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
-        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
-            Ok(stored) => {
-                let reader =
-                    Reader { client: self.client.clone(), filters: Arc::clone(&self.filters), stored };
-                changes(reader)
-            }
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        }
+        self.read(Arc::clone(&self.filters), cursor)
     }
 }
 

@@ -188,7 +188,7 @@ impl<'a> SalesforceRecord<'a> {
         let mut raw = self.find(first).ok_or_else(missing)?;
         while let (Some(steps), false) = (rest, raw == "null") {
             let (step, next) = steps.split_once('.').map_or((steps, None), |(step, next)| (step, Some(next)));
-            let found = read::field(raw, step).map_err(|()| RecordError::mismatch(path, "an object", raw))?;
+            let found = read::field(raw, step).map_err(|_| RecordError::mismatch(path, "an object", raw))?;
             raw = found.ok_or_else(missing)?;
             rest = next;
         }

@@ -21,6 +21,7 @@ mod fields;
 mod fingerprint;
 pub mod history;
 mod id;
+mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
@@ -37,7 +38,7 @@ pub use canonical::{
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
 pub use cursor::{Cursor, Version};
-pub use custom::{CUSTOM_PREFIX, CustomFields};
+pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
 pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
 pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
@@ -58,6 +59,7 @@ pub use id::{
     ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
     TenantId, UserId,
 };
+pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use port::audit::AuditLog;
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};

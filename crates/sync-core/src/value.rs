@@ -5,6 +5,8 @@ use rust_decimal::Decimal;
 use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
+use crate::FieldKind;
+
 /// One field's value, owned.
 ///
 /// In JSON, decimals are strings (exact) and instants are RFC 3339 in UTC.
@@ -55,6 +57,21 @@ impl FieldValue {
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self, Self::Null)
+    }
+
+    /// What kind of value it is; `None` when it is empty.
+    #[must_use]
+    pub const fn kind(&self) -> Option<FieldKind> {
+        Some(match self {
+            Self::Null => return None,
+            Self::Bool(_) => FieldKind::Bool,
+            Self::Int(_) => FieldKind::Int,
+            Self::Decimal(_) => FieldKind::Decimal,
+            Self::Text(_) => FieldKind::Text,
+            Self::Date(_) => FieldKind::Date,
+            Self::Instant(_) => FieldKind::Instant,
+            Self::Json(_) => FieldKind::Json,
+        })
     }
 
     /// The value, borrowed.

@@ -2,72 +2,93 @@
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::Transform;
 
 /// One remote field and the canonical field it fills.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "yaml", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct FieldMapping {
     /// The provider's name of the field; a path through relationships where the provider has them, such as
     /// `Account.Name`.
     pub source: Cow<'static, str>,
-    /// The canonical field's name.
+    /// The canonical field or relationship.
     pub target: Cow<'static, str>,
-    /// What happens to text on its way. Default: nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transform: Option<Transform>,
+    /// What happens to the value on its way, in this order; one transform or a list.
+    #[serde(
+        default,
+        rename = "transform",
+        deserialize_with = "one_or_several",
+        skip_serializing_if = "<[Transform]>::is_empty"
+    )]
+    #[cfg_attr(feature = "yaml", schemars(with = "OneOrSeveral"))]
+    pub transforms: Cow<'static, [Transform]>,
 }
 
 impl FieldMapping {
     /// A mapping that changes nothing on the way.
     #[must_use]
     pub const fn new(source: &'static str, target: &'static str) -> Self {
-        Self { source: Cow::Borrowed(source), target: Cow::Borrowed(target), transform: None }
+        Self::through(source, target, &[])
     }
 
-    /// With this change on the way.
+    /// With these changes on the way.
     #[must_use]
-    pub const fn with(mut self, transform: Transform) -> Self {
-        self.transform = Some(transform);
-        self
-    }
-}
-
-/// A change of text between the provider's field and ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub enum Transform {
-    /// Without white space at both ends.
-    Trim,
-    /// In small letters, e.g. for e-mail addresses.
-    Lowercase,
-    /// Empty text counts as no value.
-    EmptyToNull,
-}
-
-impl Transform {
-    /// The text after the change; `None` when it counts as no value.
-    #[must_use]
-    pub fn apply(self, text: String) -> Option<String> {
-        match self {
-            Self::Trim if text.trim().len() == text.len() => Some(text),
-            Self::Trim => Some(text.trim().to_owned()),
-            Self::Lowercase => Some(text.to_lowercase()),
-            Self::EmptyToNull => Some(text).filter(|text| !text.is_empty()),
+    pub const fn through(
+        source: &'static str,
+        target: &'static str,
+        transforms: &'static [Transform],
+    ) -> Self {
+        Self {
+            source: Cow::Borrowed(source),
+            target: Cow::Borrowed(target),
+            transforms: Cow::Borrowed(transforms),
         }
     }
+}
+
+#[derive(Deserialize)]
+#[cfg_attr(feature = "yaml", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+enum OneOrSeveral {
+    One(Transform),
+    Several(Vec<Transform>),
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'static, [Transform]>, D::Error> {
+    Ok(Cow::Owned(match OneOrSeveral::deserialize(deserializer)? {
+        OneOrSeveral::One(transform) => vec![transform],
+        OneOrSeveral::Several(transforms) => transforms,
+    }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const EMAIL: FieldMapping =
+        FieldMapping::through("Email", "email", const { &[Transform::Trim, Transform::Lowercase] });
+
     #[test]
-    fn mapping_is_read_from_a_file() {
-        let mapping: FieldMapping =
-            serde_json::from_str(r#"{"source": "Email", "target": "email", "transform": "lowercase"}"#)
-                .unwrap();
-        assert_eq!(mapping, FieldMapping::new("Email", "email").with(Transform::Lowercase));
+    fn transforms_are_one_or_a_list() {
+        let read = |json: &str| serde_json::from_str::<FieldMapping>(json).unwrap();
+        assert_eq!(
+            read(r#"{"source": "Email", "target": "email", "transform": ["trim", "lowercase"]}"#),
+            EMAIL
+        );
+        let one = read(r#"{"source": "Email", "target": "email", "transform": "lowercase"}"#);
+        assert_eq!(*one.transforms, [Transform::Lowercase]);
+        assert_eq!(read(r#"{"source": "A", "target": "a"}"#), FieldMapping::new("A", "a"));
+    }
+
+    #[test]
+    fn mapping_survives_being_written_and_read() {
+        let json = serde_json::to_string(&EMAIL).unwrap();
+        assert_eq!(serde_json::from_str::<FieldMapping>(&json).unwrap(), EMAIL);
+        let plain = serde_json::to_string(&FieldMapping::new("A", "a")).unwrap();
+        assert_eq!(plain, r#"{"source":"A","target":"a"}"#);
     }
 
     #[test]
@@ -75,13 +96,5 @@ mod tests {
         let error =
             serde_json::from_str::<FieldMapping>(r#"{"source": "A", "target": "a", "transfrom": "trim"}"#);
         assert!(error.unwrap_err().to_string().contains("transfrom"));
-    }
-
-    #[test]
-    fn transforms_change_text() {
-        assert_eq!(Transform::Trim.apply("  Ann \n".into()).as_deref(), Some("Ann"));
-        assert_eq!(Transform::Lowercase.apply("ANN@Example.COM".into()).as_deref(), Some("ann@example.com"));
-        assert_eq!(Transform::EmptyToNull.apply(String::new()), None);
-        assert_eq!(Transform::EmptyToNull.apply(" ".into()).as_deref(), Some(" "));
     }
 }

@@ -9,7 +9,7 @@ use sync_core::{
     RunItem, RunRecorder, RunStatus, Scope, StoreError,
 };
 
-use crate::state::{HistoryKey, RunRow};
+use crate::state::{RecordKey, RunRow};
 use crate::text::printable;
 use crate::tx::{MemoryTx, Writer};
 use crate::{MemoryStore, error};
@@ -173,7 +173,7 @@ impl AuditLog<MemoryTx> for MemoryStore {
         external_id: &ExternalId,
     ) -> Result<Vec<RecordedItem>, StoreError> {
         Ok(tx.read(|state| {
-            let places = state.history.get(&HistoryKey::new(scope, external_id));
+            let places = state.history.get(&RecordKey::new(scope, external_id));
             let mut places = places.cloned().unwrap_or_default();
             places.sort_unstable();
             places.into_iter().map(|(run, seq)| state.runs[run].items[&seq].clone()).collect()
@@ -216,7 +216,7 @@ fn record(w: &mut Writer<'_>, scope: &Scope, position: usize, mut recorded: Reco
 
     let seq = item.seq;
     let applied = item.status == ItemStatus::Success && item.operation != Operation::Noop;
-    let key = applied.then(|| HistoryKey::new(scope, &item.external_id));
+    let key = applied.then(|| RecordKey::new(scope, &item.external_id));
     if let Some(key) = &key {
         w.state.history.entry(key.clone()).or_default().push((position, seq));
     }

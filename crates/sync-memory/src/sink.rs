@@ -9,12 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Canonical, ExternalId, LinkDef, ListedRow, LocalId, LocalListing, LocalRow, Scope, SinkError, StoreError,
-    SyncSink, TableDef, Upsert, ValueRef, field_index,
+    Canonical, ExternalId, LinkDef, ListedRow, LocalId, LocalListing, LocalRow, Merge, MergeCycle,
+    RedirectChanges, Redirects, Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, ValueRef, Version,
+    field_index,
 };
 
 use crate::MemoryStore;
-use crate::state::{Row, RowKey, State};
+use crate::state::{RecordKey, Row, RowKey, State};
 use crate::text;
 use crate::tx::{MemoryTx, Writer, lock};
 
@@ -105,7 +106,8 @@ impl<T: Canonical> MemorySink<T> {
         let parent = parent_of(&record, link)?;
         // Bound is what can be found now: a parent never changes its id while it is there.
         let state = lock(&self.store.state);
-        Some(state.tables.get(link.parent_table)?.get(&RowKey::new(scope, &parent))?.local_id.clone())
+        let parent = state.survivor(scope, link.parent_entity, &parent);
+        Some(state.tables.get(link.parent_table)?.get(&RowKey::new(scope, parent))?.local_id.clone())
     }
 
     fn refusals(&self) -> std::sync::MutexGuard<'_, HashMap<ExternalId, Refusal>> {
@@ -152,7 +154,10 @@ impl<T: Canonical> MemorySink<T> {
             };
             let parents = state.tables.get(link.parent_table);
             let there = |parent: &ExternalId| {
-                batch.contains(parent) || parents.is_some_and(|p| p.contains_key(&RowKey::new(scope, parent)))
+                let survivor = state.survivor(scope, link.parent_entity, parent);
+                [parent, survivor].into_iter().any(|id| {
+                    batch.contains(id) || parents.is_some_and(|p| p.contains_key(&RowKey::new(scope, id)))
+                })
             };
             for row in rows {
                 if parent_of(&row.record, link).is_some_and(|parent| !there(&parent)) {
@@ -181,6 +186,45 @@ impl<T: Canonical> MemorySink<T> {
                 None => drop(rows.remove(&key)),
             }
         });
+    }
+}
+
+impl<T: Canonical> MemorySink<T> {
+    fn redirects(state: &State, scope: &Scope) -> Redirects {
+        let of_scope = |key: &RecordKey| {
+            key.tenant == scope.tenant && key.connection == scope.connection && key.entity == T::ENTITY
+        };
+        let stored = state.redirects.iter().filter(|(key, _)| of_scope(key));
+        Redirects::new(stored.map(|(_, redirect)| redirect.clone()))
+    }
+
+    fn put_redirects(w: &mut Writer<'_>, scope: &Scope, changes: RedirectChanges) {
+        let key = |loser: &ExternalId| RecordKey::of(scope, T::ENTITY, loser);
+        let set = changes.set.into_iter().map(|redirect| (key(&redirect.loser), Some(redirect)));
+        let steps: Vec<_> = set.chain(changes.removed.iter().map(|loser| (key(loser), None))).collect();
+        for (key, after) in steps {
+            let before = match after {
+                Some(redirect) => w.state.redirects.insert(key.clone(), redirect),
+                None => w.state.redirects.remove(&key),
+            };
+            w.on_undo(move |state| match before {
+                Some(before) => drop(state.redirects.insert(key, before)),
+                None => drop(state.redirects.remove(&key)),
+            });
+        }
+    }
+
+    /// Records that were merged are there again.
+    fn restore_links(w: &mut Writer<'_>, scope: &Scope, rows: &[Upsert<T>]) {
+        let merged = |row: &&Upsert<T>| {
+            w.state.redirects.contains_key(&RecordKey::of(scope, T::ENTITY, &row.external_id))
+        };
+        let restored: Vec<_> = rows.iter().filter(merged).collect();
+        if !restored.is_empty() {
+            let mut redirects = Self::redirects(w.state, scope);
+            restored.into_iter().for_each(|row| redirects.restore(&row.external_id));
+            Self::put_redirects(w, scope, redirects.finish());
+        }
     }
 }
 
@@ -225,7 +269,9 @@ impl<T: Canonical> SyncSink<T, MemoryTx> for MemorySink<T> {
                 self.put(w, key, written);
                 local_id
             };
-            Ok(rows.iter().map(write).collect())
+            let ids = rows.iter().map(write).collect();
+            Self::restore_links(w, scope, rows);
+            Ok(ids)
         })
     }
 
@@ -247,6 +293,51 @@ impl<T: Canonical> SyncSink<T, MemoryTx> for MemorySink<T> {
             };
             Ok(ids.iter().map(delete).collect())
         })
+    }
+
+    async fn reproject_many(
+        &self,
+        _tx: &mut MemoryTx,
+        _scope: &Scope,
+        rows: &[Upsert<T>],
+        _at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        // Nothing is derived from rows in memory; a test can tell that it was asked.
+        self.admit(rows.iter().map(|row| &row.external_id))
+    }
+
+    async fn touch_versions(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.write(|w| {
+            for (id, version) in versions {
+                let key = RowKey::new(scope, id);
+                let row = w.state.tables.get(self.table.name).and_then(|rows| rows.get(&key)).cloned();
+                if let Some(row) = row {
+                    self.put(w, key, Row { version: Some(*version), ..row });
+                }
+            }
+        });
+        Ok(())
+    }
+
+    async fn redirect_many(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        merges: &[Merge],
+        _at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        tx.write(|w| {
+            let mut redirects = Self::redirects(w.state, scope);
+            merges.iter().try_for_each(|merge| redirects.merge(merge))?;
+            Self::put_redirects(w, scope, redirects.finish());
+            Ok::<_, MergeCycle>(())
+        })?;
+        Ok(())
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Run,
-    RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Redirect,
+    Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -20,7 +20,7 @@ pub(crate) struct State {
     /// Where a run is among `runs`.
     pub(crate) run_positions: HashMap<RunId, usize>,
     /// Which items make up a record's history: position of the run and number of the item.
-    pub(crate) history: HashMap<HistoryKey, Vec<(usize, i64)>>,
+    pub(crate) history: HashMap<RecordKey, Vec<(usize, i64)>>,
     /// Open letters.
     pub(crate) letters: BTreeMap<(SubscriptionId, ExternalId), LetterRow>,
     /// How many letters were ever parked: their order where they were parked at the same instant.
@@ -30,6 +30,8 @@ pub(crate) struct State {
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
     pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
+    /// Records that were merged, by the loser.
+    pub(crate) redirects: HashMap<RecordKey, Redirect>,
 }
 
 pub(crate) struct RunRow {
@@ -40,7 +42,7 @@ pub(crate) struct RunRow {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct HistoryKey {
+pub(crate) struct RecordKey {
     pub(crate) tenant: Option<TenantId>,
     pub(crate) connection: ConnectionId,
     pub(crate) entity: String,
@@ -95,12 +97,17 @@ impl RowKey {
     }
 }
 
-impl HistoryKey {
+impl RecordKey {
+    /// A record of the scope's own entity.
     pub(crate) fn new(scope: &Scope, external_id: &ExternalId) -> Self {
+        Self::of(scope, scope.entity, external_id)
+    }
+
+    pub(crate) fn of(scope: &Scope, entity: &str, external_id: &ExternalId) -> Self {
         Self {
             tenant: scope.tenant.clone(),
             connection: scope.connection.clone(),
-            entity: scope.entity.to_owned(),
+            entity: entity.to_owned(),
             external_id: external_id.clone(),
         }
     }
@@ -117,6 +124,11 @@ impl CatalogKey {
 }
 
 impl State {
+    /// Whose row a link to this record leads to: its own, or that of the record it was merged into.
+    pub(crate) fn survivor<'a>(&'a self, scope: &Scope, entity: &str, id: &'a ExternalId) -> &'a ExternalId {
+        self.redirects.get(&RecordKey::of(scope, entity, id)).map_or(id, |redirect| &redirect.winner)
+    }
+
     /// A run of the scope's tenant.
     pub(crate) fn run(&self, scope: &Scope, id: RunId) -> Option<(usize, &RunRow)> {
         let position = *self.run_positions.get(&id)?;

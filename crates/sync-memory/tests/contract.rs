@@ -54,7 +54,9 @@ impl SinkFixture for Memory {
         child: &ExternalId,
     ) -> Option<LocalId> {
         match table.name {
-            "samples" => MemorySink::<Sample>::new(&self.0, table).bound_parent(scope, child, "parent"),
+            "samples" | "eav_samples" => {
+                MemorySink::<Sample>::new(&self.0, table).bound_parent(scope, child, "parent")
+            }
             _ => MemorySink::<SampleParent>::new(&self.0, table).bound_parent(scope, child, "parent"),
         }
     }
@@ -181,3 +183,10 @@ sync_core::store_contract!(Memory);
 sync_core::loopback_contract!(Loopback);
 sync_core::sink_contract!(Memory);
 sync_core::source_contract!(Remote);
+
+mod eav {
+    use super::Memory;
+    use sync_core::contract::Eav;
+
+    sync_core::sink_contract!(Eav<Memory>);
+}

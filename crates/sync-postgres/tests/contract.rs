@@ -6,3 +6,11 @@ use fixture::PgFixture;
 
 sync_core::store_contract!(PgFixture);
 sync_core::sink_contract!(PgFixture);
+
+mod eav {
+    use super::PgFixture;
+    use sync_core::contract::Eav;
+
+    sync_core::sink_contract!(Eav<PgFixture>);
+    sync_core::eav_contract!(Eav<PgFixture>);
+}

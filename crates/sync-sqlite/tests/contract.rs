@@ -6,3 +6,11 @@ use support::SqliteFixture;
 
 sync_core::store_contract!(SqliteFixture);
 sync_core::sink_contract!(SqliteFixture);
+
+mod eav {
+    use super::SqliteFixture;
+    use sync_core::contract::Eav;
+
+    sync_core::sink_contract!(Eav<SqliteFixture>);
+    sync_core::eav_contract!(Eav<SqliteFixture>);
+}

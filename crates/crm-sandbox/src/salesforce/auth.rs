@@ -55,13 +55,13 @@ pub(crate) struct Sessions {
     issued: u64,
     org: RecordId,
     access: HashMap<String, Session>,
-    /// Live refresh tokens with their users.
-    refresh: HashMap<String, RecordId>,
+    /// Live refresh tokens with their users, oldest grant first.
+    refresh: Vec<(String, RecordId)>,
 }
 
 impl Sessions {
     pub(crate) fn new(seed: u64, org: RecordId) -> Self {
-        Self { seed, issued: 0, org, access: HashMap::new(), refresh: HashMap::new() }
+        Self { seed, issued: 0, org, access: HashMap::new(), refresh: Vec::new() }
     }
 
     /// Opens a session and returns its access token.
@@ -75,20 +75,36 @@ impl Sessions {
 
     /// Makes a refresh token for `user`.
     pub(crate) fn grant_refresh(&mut self, user: RecordId) -> String {
-        let token = format!("5Aep861{}", self.opaque("refresh"));
-        self.refresh.insert(token.clone(), user);
+        let token = self.new_refresh();
+        self.refresh.push((token.clone(), user));
         token
+    }
+
+    /// As [`Sessions::grant_refresh`], for a user that may hold so many: the oldest ones die, and nobody is told.
+    pub(crate) fn grant_refresh_within(&mut self, user: RecordId, limit: usize) -> String {
+        let token = self.grant_refresh(user);
+        let of_user: Vec<String> =
+            self.refresh.iter().filter(|(_, of)| *of == user).map(|(token, _)| token.clone()).collect();
+        for oldest in &of_user[..of_user.len().saturating_sub(limit.max(1))] {
+            self.revoke(oldest);
+        }
+        token
+    }
+
+    fn new_refresh(&mut self) -> String {
+        format!("5Aep861{}", self.opaque("refresh"))
     }
 
     /// The user of a live refresh token.
     pub(crate) fn refresh_user(&self, token: &str) -> Option<RecordId> {
-        self.refresh.get(token).copied()
+        self.refresh.iter().find(|(live, _)| live == token).map(|(_, user)| *user)
     }
 
     /// Replaces a refresh token; the old one is dead at once, its access tokens go on with the new one.
     pub(crate) fn rotate(&mut self, old: &str) -> Option<String> {
-        let user = self.refresh.remove(old)?;
-        let new = self.grant_refresh(user);
+        let new = self.new_refresh();
+        let place = self.refresh.iter_mut().find(|(live, _)| live == old)?;
+        place.0.clone_from(&new);
         for session in self.access.values_mut().filter(|session| session.parent.as_deref() == Some(old)) {
             session.parent = Some(new.clone());
         }
@@ -113,7 +129,8 @@ impl Sessions {
 
     /// Kills an access token, or a refresh token with all its access tokens. False when it is neither.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
-        if self.refresh.remove(token).is_some() {
+        if let Some(place) = self.refresh.iter().position(|(live, _)| live == token) {
+            self.refresh.remove(place);
             self.access.retain(|_, session| session.parent.as_deref() != Some(token));
             return true;
         }
@@ -127,7 +144,7 @@ impl Sessions {
 
     /// Revokes every refresh token.
     pub(crate) fn revoke_all_refresh(&mut self) {
-        for token in self.refresh.keys().cloned().collect::<Vec<_>>() {
+        while let Some((token, _)) = self.refresh.last().cloned() {
             self.revoke(&token);
         }
     }
@@ -182,5 +199,22 @@ mod tests {
         assert_eq!(all.refresh_user(&first), None);
         assert!(all.refresh_user(&second).is_some());
         assert_eq!(all.rotate(&first), None);
+    }
+
+    #[test]
+    fn the_oldest_grant_dies_with_its_sessions_when_there_are_too_many() {
+        let mut all = sessions();
+        let user = RecordId::new("005", 1);
+        let first = all.grant_refresh(user);
+        let session = all.open(user, "api", Some(first.clone()), 0);
+        let others: Vec<String> = (0..2).map(|_| all.grant_refresh_within(user, 3)).collect();
+        assert!(all.refresh_user(&first).is_some(), "three may live");
+        let stranger = all.grant_refresh_within(RecordId::new("005", 2), 3);
+        let fourth = all.grant_refresh_within(user, 3);
+        assert_eq!(all.refresh_user(&first), None);
+        assert!(all.touch(&session, 1, 1000).is_none());
+        for live in others.iter().chain([&stranger, &fourth]) {
+            assert!(all.refresh_user(live).is_some());
+        }
     }
 }

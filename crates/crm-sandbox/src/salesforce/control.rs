@@ -261,11 +261,13 @@ impl SalesforceControl {
         self.state.sessions().revoke_all_refresh();
     }
 
-    /// Makes a further refresh token for the API user, as connecting anew would.
+    /// Makes a further refresh token for the API user, as connecting anew would. Beyond
+    /// [`live_grants`](SalesforceSettings::live_grants) the oldest one dies.
     #[must_use]
     pub fn grant_refresh_token(&self) -> String {
         let user = self.state.org().api_user;
-        self.state.sessions().grant_refresh(user)
+        let limit = self.state.settings().live_grants;
+        self.state.sessions().grant_refresh_within(user, limit)
     }
 
     /// An access token for the API user, without a login.

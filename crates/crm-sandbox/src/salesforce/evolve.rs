@@ -1,13 +1,17 @@
 //! A change script: edits a running org as its users would, and says exactly what it did.
 
+use std::collections::HashSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::control::SalesforceControl;
 use super::model::{Org, RecordId, Table};
+use super::schema::{CASE_STATUS, PROJECT_STATUS, ROLES};
 use super::write::{Fields, WriteOptions};
 
-/// What a change script does to accounts, contacts and opportunities. Shares are of the live rows of each object.
+/// What a change script does to accounts, contacts, opportunities and what hangs on them. Shares are of the live rows
+/// of each object.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ChangePlan {
@@ -15,7 +19,8 @@ pub struct ChangePlan {
     pub updated: f64,
     /// Share of new rows. Default 0.01.
     pub inserted: f64,
-    /// Share of contacts and opportunities that go to the bin (accounts would take their children along). Default 0.01.
+    /// Share of rows that go to the bin, with the contact roles that go with them; accounts stay, they would take too
+    /// much along. Default 0.01.
     pub deleted: f64,
     /// Share of what was in the bin before that comes back. Default 0.25.
     pub undeleted: f64,
@@ -78,26 +83,38 @@ impl SalesforceControl {
 }
 
 /// The objects a script changes, in the order in which it does.
-const OBJECTS: [&str; 3] = ["Account", "Contact", "Opportunity"];
+const OBJECTS: [&str; 6] =
+    ["Account", "Contact", "Opportunity", "OpportunityContactRole", "Project__c", "Case"];
 
 struct Script<'a> {
     org: &'a mut Org,
     rng: fastrand::Rng,
     plan: ChangePlan,
     start: i64,
+    /// Rows in any list of `done`.
+    touched: HashSet<RecordId>,
     done: Changes,
 }
 
 impl<'a> Script<'a> {
     fn new(org: &'a mut Org, seed: u64, plan: ChangePlan) -> Self {
         let start = org.now_ms();
-        Self { org, rng: fastrand::Rng::with_seed(seed), plan, start, done: Changes::default() }
+        Self {
+            org,
+            rng: fastrand::Rng::with_seed(seed),
+            plan,
+            start,
+            touched: HashSet::new(),
+            done: Changes::default(),
+        }
     }
 
     fn run(mut self) -> Changes {
         for object in OBJECTS {
             let Some(table) = self.org.table(object) else { continue };
             let (mut live, mut binned) = (ids(table, false), ids(table, true));
+            live.retain(|id| !self.touched.contains(id));
+            binned.retain(|id| !self.touched.contains(id));
             let total = live.len();
             self.rng.shuffle(&mut live);
             self.rng.shuffle(&mut binned);
@@ -123,8 +140,9 @@ impl<'a> Script<'a> {
     fn delete(&mut self, ids: &[RecordId]) {
         for id in ids {
             let options = self.now_or_later();
-            if self.org.delete(*id, options).is_ok() {
-                self.done.deleted.push(*id);
+            if let Ok(gone) = self.org.delete_with_children(*id, options) {
+                self.touched.extend(&gone);
+                self.done.deleted.extend(gone);
             }
         }
     }
@@ -132,8 +150,9 @@ impl<'a> Script<'a> {
     fn undelete(&mut self, ids: &[RecordId]) {
         for id in ids {
             let options = self.now_or_later();
-            if self.org.undelete(*id, options).is_ok() {
-                self.done.undeleted.push(*id);
+            if let Ok(back) = self.org.undelete_with_children(*id, options) {
+                self.touched.extend(&back);
+                self.done.undeleted.extend(back);
             }
         }
     }
@@ -181,17 +200,39 @@ impl<'a> Script<'a> {
 
     fn insert(&mut self, object: &str, count: usize) {
         for n in 0..count {
-            let mut body = self.edit_of(object);
-            let name = format!("New in script {} – {n}", self.rng.u32(..1_000_000));
-            body.insert(if object == "Contact" { "LastName" } else { "Name" }.to_owned(), json!(name));
-            if object == "Opportunity" {
-                body.insert("CloseDate".to_owned(), json!(format!("2026-{:02}-15", self.rng.u8(2..=12))));
-            }
+            let Some(body) = self.new_of(object, n) else { return };
             let options = self.now_or_later();
             if let Ok(id) = self.org.create(object, &body, options) {
                 self.done.inserted.push(id);
             }
         }
+    }
+
+    /// What the `n`-th new row of an object holds; nothing when there is nothing it could hang on.
+    fn new_of(&mut self, object: &str, n: usize) -> Option<Fields> {
+        let mut body = self.edit_of(object);
+        let name = format!("New in script {} – {n}", self.rng.u32(..1_000_000));
+        let name_field = match object {
+            "OpportunityContactRole" => {
+                body.insert("OpportunityId".to_owned(), json!(self.any("Opportunity")?));
+                body.insert("ContactId".to_owned(), json!(self.any("Contact")?));
+                return Some(body);
+            }
+            "Contact" => "LastName",
+            "Case" => "Subject",
+            _ => "Name",
+        };
+        body.insert(name_field.to_owned(), json!(name));
+        if object == "Opportunity" {
+            body.insert("CloseDate".to_owned(), json!(format!("2026-{:02}-15", self.rng.u8(2..=12))));
+        }
+        Some(body)
+    }
+
+    /// Any live row of an object.
+    fn any(&mut self, object: &str) -> Option<RecordId> {
+        let live = ids(self.org.table(object)?, false);
+        self.rng.choice(live)
     }
 
     /// A few field values as a user would type them.
@@ -205,6 +246,18 @@ impl<'a> Script<'a> {
             "Contact" => fields([
                 ("Title", json!(format!("Director {number}"))),
                 ("MobilePhone", json!(format!("+49 151 {number:08}"))),
+            ]),
+            "OpportunityContactRole" => fields([
+                ("Role", json!(ROLES[self.rng.usize(..ROLES.len())])),
+                ("IsPrimary", json!(number.is_multiple_of(5))),
+            ]),
+            "Project__c" => fields([
+                ("Budget__c", json!(f64::from(number) / 10.0)),
+                ("Status__c", json!(PROJECT_STATUS[self.rng.usize(..PROJECT_STATUS.len())])),
+            ]),
+            "Case" => fields([
+                ("Priority", json!(["High", "Medium", "Low"][self.rng.usize(..3)])),
+                ("Status", json!(CASE_STATUS[self.rng.usize(..CASE_STATUS.len())])),
             ]),
             _ => fields([
                 ("Amount", json!(f64::from(number) / 100.0)),

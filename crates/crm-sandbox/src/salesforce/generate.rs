@@ -1,9 +1,9 @@
 //! Made-up orgs: the same rows for the same seed, sizes as asked.
 
+mod deals;
 mod opportunities;
 mod people;
 mod pipeline;
-mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,26 @@ pub struct OrgSpec {
     pub contacts: usize,
     /// Opportunities.
     pub opportunities: usize,
+    /// Contact roles, at most: two of three opportunities have one to three, oldest opportunities first, until there
+    /// are so many. Needs contacts.
+    pub contact_roles: usize,
+    /// Cases.
+    pub cases: usize,
+    /// Rows of the custom object `Project__c`.
+    pub projects: usize,
+}
+
+impl OrgSpec {
+    /// Nothing but the API user: what [`OrgSpec::default`] gives, for constants.
+    pub const EMPTY: Self = Self {
+        users: 0,
+        accounts: 0,
+        contacts: 0,
+        opportunities: 0,
+        contact_roles: 0,
+        cases: 0,
+        projects: 0,
+    };
 }
 
 /// Makes an org. A million opportunities take a few seconds in a release build.
@@ -47,13 +67,19 @@ pub fn generate(seed: u64, spec: &OrgSpec, clock: SimClock) -> Org {
     let users = spec.users.max(1);
     let maker =
         |object: u64, count| Maker::new(seed.wrapping_mul(31).wrapping_add(object), now, count, users);
-    let sizes = Sizes { users, accounts: spec.accounts };
+    let sizes =
+        Sizes { users, accounts: spec.accounts, contacts: spec.contacts, opportunities: spec.opportunities };
     fill(&mut org, "User", |def| people::users(def, maker(1, users)));
     fill(&mut org, "Account", |def| people::accounts(def, maker(2, spec.accounts)));
     fill(&mut org, "Contact", |def| people::contacts(def, maker(3, spec.contacts), sizes));
     fill(&mut org, "Opportunity", |def| {
         opportunities::opportunities(def, maker(4, spec.opportunities), sizes)
     });
+    fill(&mut org, "OpportunityContactRole", |def| {
+        deals::roles(def, maker(5, spec.opportunities), sizes, spec.contact_roles)
+    });
+    fill(&mut org, "Project__c", |def| deals::projects(def, maker(6, spec.projects), sizes));
+    fill(&mut org, "Case", |def| deals::cases(def, maker(7, spec.cases), sizes));
     org
 }
 
@@ -62,6 +88,8 @@ pub fn generate(seed: u64, spec: &OrgSpec, clock: SimClock) -> Org {
 struct Sizes {
     users: usize,
     accounts: usize,
+    contacts: usize,
+    opportunities: usize,
 }
 
 /// Loads the rows of one object, putting every 400th into the recycle bin.
@@ -178,7 +206,8 @@ mod tests {
 
     use super::*;
 
-    const SPEC: OrgSpec = OrgSpec { users: 5, accounts: 60, contacts: 900, opportunities: 3_000 };
+    const SPEC: OrgSpec =
+        OrgSpec { users: 5, accounts: 60, contacts: 900, opportunities: 3_000, ..OrgSpec::EMPTY };
 
     #[test]
     fn the_same_seed_makes_the_same_org() {

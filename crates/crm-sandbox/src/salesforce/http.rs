@@ -1,6 +1,5 @@
 //! The wire: routes, answers, headers. Each file serves one family of endpoints.
 
-mod answer;
 mod collections;
 mod control;
 mod describe;
@@ -12,8 +11,7 @@ mod replication;
 mod request;
 mod route;
 mod rows;
-mod server;
+mod site;
 mod struck;
 
 pub(crate) use query::Locators;
-pub(crate) use server::serve_connections;

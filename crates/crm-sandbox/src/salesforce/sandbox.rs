@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use super::auth::{Credentials, KeyError};
 use super::control::SalesforceControl;
 use super::generate::{OrgSpec, generate};
-use super::http::serve_connections;
 use super::model::Org;
 use super::settings::SalesforceSettings;
 use super::state::State;
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
+use crate::wire::serve_connections;
 
 /// A simulated Salesforce org behind a loopback HTTP server.
 #[derive(Debug)]

@@ -1,10 +1,12 @@
 //! The objects every simulated org starts with, and the words that build a field list.
 
+mod deals;
 mod edit;
 mod objects;
 
 use super::model::{FieldDef, FieldType, Formula, PicklistValue};
 
+pub(in crate::salesforce) use deals::{CASE_CLOSED, CASE_STATUS, PROJECT_STATUS, ROLES};
 pub use edit::FieldSpec;
 pub use objects::{PROBABILITY_OF_STAGE, standard_objects};
 
@@ -33,6 +35,18 @@ impl FieldDef {
     pub(crate) fn read_only(mut self) -> Self {
         (self.createable, self.updateable) = (false, false);
         self
+    }
+
+    /// Given when the row is made, never changed by a caller.
+    pub(crate) fn create_only(mut self) -> Self {
+        self.updateable = false;
+        self
+    }
+
+    /// Numbered by the org, eight digits.
+    pub(crate) fn auto_number(mut self) -> Self {
+        self.auto_number = true;
+        self.read_only()
     }
 
     pub(crate) fn hidden(mut self) -> Self {

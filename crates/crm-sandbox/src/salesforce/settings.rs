@@ -16,6 +16,8 @@ pub struct SalesforceSettings {
     pub session_timeout: Duration,
     /// Each refresh returns a new refresh token and kills the presented one. Default off.
     pub rotate_refresh_tokens: bool,
+    /// Live refresh tokens per user and app; a further one silently ends the oldest. Default 5.
+    pub live_grants: usize,
     /// Token requests must carry the client secret. Default on.
     pub require_client_secret: bool,
     /// Compress answers for clients that ask. Default on; switch off where the server shares a core with a benchmark.
@@ -40,6 +42,7 @@ impl Default for SalesforceSettings {
             api_used: 0,
             session_timeout: Duration::from_secs(2 * 3600),
             rotate_refresh_tokens: false,
+            live_grants: 5,
             require_client_secret: true,
             gzip: true,
             max_page: 2_000,

@@ -10,7 +10,7 @@ use super::model::{
     CREATED_BY, CREATED_DATE, FieldDef, FieldType, ID, IS_DELETED, LAST_MODIFIED_BY, LAST_MODIFIED_DATE, Org,
     RecordId, Row, SYSTEM_MODSTAMP, Table, Value,
 };
-use super::schema::PROBABILITY_OF_STAGE;
+use super::schema::{CASE_CLOSED, PROBABILITY_OF_STAGE};
 
 pub(crate) use bin::BIN_MS;
 pub(crate) use convert::parse_instant;
@@ -104,6 +104,9 @@ impl Org {
         let table = self.table_mut(object).ok_or_else(|| RowError::unknown_object(object))?;
         let id = table.next_id();
         row.set(ID, Value::Id(id));
+        for (index, _) in table.def.visible_fields().filter(|(_, field)| field.auto_number) {
+            row.set(index, auto_number(table.ids_given()));
+        }
         self.put(id, row, options.visible_from);
         Ok(id)
     }
@@ -247,6 +250,7 @@ impl Org {
             row.set(index, value);
         }
         set_probability(table, row, body);
+        set_closed_date(table, row, body);
         Ok(())
     }
 
@@ -336,6 +340,28 @@ fn missing_fields(table: &Table, row: &Row) -> Result<(), RowError> {
     }
     let message = format!("Required fields are missing: [{}]", missing.join(", "));
     Err(RowError::new("REQUIRED_FIELD_MISSING", message, &missing))
+}
+
+/// The text of an automatic number.
+pub(super) fn auto_number(n: u64) -> Value {
+    Value::text(format!("{n:08}"))
+}
+
+/// A case is dated when its status closes it, and loses the date when it is opened again.
+fn set_closed_date(table: &Table, row: &mut Row, body: &Fields) {
+    let given = |name: &str| body.keys().any(|key| key.eq_ignore_ascii_case(name));
+    if &*table.def.name != "Case" || !given("Status") || given("ClosedDate") {
+        return;
+    }
+    let (Some(status), Some(closed)) = (table.def.field_index("Status"), table.def.field_index("ClosedDate"))
+    else {
+        return;
+    };
+    if row.stored(status).as_str() != Some(CASE_CLOSED) {
+        row.set(closed, Value::Null);
+    } else if row.stored(closed).is_null() {
+        row.set(closed, Value::DateTime(row.stamp()));
+    }
 }
 
 /// A stage brings its probability along unless the caller gives one.

@@ -59,6 +59,28 @@ async fn describe_tells_what_can_be_written_and_asked() {
 }
 
 #[tokio::test]
+async fn roles_cases_and_a_custom_object_are_described() {
+    let world = World::empty().await;
+    let roles = fields(&world, "OpportunityContactRole").await;
+    let deal = field(&roles, "OpportunityId").unwrap();
+    assert_eq!(
+        (&deal["createable"], &deal["updateable"], &deal["nillable"]),
+        (&json!(true), &json!(false), &json!(false))
+    );
+    assert_eq!(field(&roles, "Role").unwrap()["type"], "picklist");
+    let cases = fields(&world, "Case").await;
+    assert_eq!(field(&cases, "CaseNumber").unwrap()["autoNumber"], true);
+    assert_eq!(field(&cases, "ClosedDate").unwrap()["updateable"], false);
+    let (_, project) = world.get(&format!("{V}/sobjects/Project__c/describe")).await;
+    assert_eq!(
+        (&project["custom"], &project["keyPrefix"], &project["label"]),
+        (&json!(true), &json!("a01"), &json!("Project"))
+    );
+    let code = field(project["fields"].as_array().unwrap(), "Code__c").unwrap().clone();
+    assert_eq!((&code["externalId"], &code["unique"]), (&json!(true), &json!(true)));
+}
+
+#[tokio::test]
 async fn parents_list_their_children() {
     let world = World::empty().await;
     let (_, body) = world.get(&format!("{V}/sobjects/Account/describe")).await;

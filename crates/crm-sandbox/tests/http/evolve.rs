@@ -8,15 +8,25 @@ use crm_sandbox::salesforce::model::RecordId;
 
 use crate::support::{World, json};
 
-const SPEC: OrgSpec = OrgSpec { users: 4, accounts: 200, contacts: 1_000, opportunities: 1_600 };
+const SPEC: OrgSpec =
+    OrgSpec { users: 4, accounts: 200, contacts: 1_000, opportunities: 1_600, ..OrgSpec::EMPTY };
 
 fn plan() -> ChangePlan {
     ChangePlan { unfit: 3, late: 0.1, ..ChangePlan::default() }
 }
 
+/// With what hangs on accounts and opportunities as well.
+const FULL: OrgSpec = OrgSpec { contact_roles: 1_500, cases: 400, projects: 400, ..SPEC };
+
 #[tokio::test]
 async fn report_is_exactly_what_moved() {
-    let world = World::with(SPEC).await;
+    for spec in [SPEC, FULL] {
+        report_is_what_moved(spec).await;
+    }
+}
+
+async fn report_is_what_moved(spec: OrgSpec) {
+    let world = World::with(spec).await;
     let before = world.control().clock().now_ms();
     let changes = world.control().evolve(9, &plan());
     let lists = [&changes.updated, &changes.inserted, &changes.deleted, &changes.undeleted, &changes.unfit];
@@ -29,6 +39,26 @@ async fn report_is_exactly_what_moved() {
     });
     assert_eq!(told_once, moved);
     assert_eq!(world.control().clock().now_ms(), before + 600_000);
+}
+
+#[tokio::test]
+async fn roles_projects_and_cases_change_too() {
+    let world = World::with(FULL).await;
+    let changes = world.control().evolve(9, &plan());
+    let of = |ids: &[RecordId], prefix: &str| ids.iter().filter(|id| id.prefix() == prefix).count();
+    assert_eq!(
+        (of(&changes.updated, "a01"), of(&changes.inserted, "a01"), of(&changes.deleted, "a01")),
+        (20, 4, 4)
+    );
+    assert_eq!(
+        (of(&changes.updated, "500"), of(&changes.inserted, "500"), of(&changes.deleted, "500")),
+        (20, 4, 4)
+    );
+    assert!(of(&changes.updated, "00K") > 50 && of(&changes.inserted, "00K") > 10);
+    assert!(
+        of(&changes.deleted, "00K") > 15,
+        "more than the share, as roles go with contacts and opportunities"
+    );
 }
 
 #[tokio::test]

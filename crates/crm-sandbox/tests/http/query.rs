@@ -8,7 +8,7 @@ use reqwest::Method;
 
 use crate::support::{Json, V, World, code, json, read};
 
-const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 20, contacts: 0, opportunities: 4_500 };
+const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 20, contacts: 0, opportunities: 4_500, ..OrgSpec::EMPTY };
 
 async fn page_with(world: &World, soql: &str, batch: &str) -> Json {
     let request = world.request(Method::GET, &format!("{V}/query/")).query(&[("q", soql)]);

@@ -170,3 +170,58 @@ async fn conditional_requests_follow_the_stamp() {
     let patch = world.request(Method::PATCH, &path("Account", &id)).header("If-Unmodified-Since", now);
     assert_eq!(patch.json(&json!({"Name": "C"})).send().await.unwrap().status(), 412);
 }
+
+#[tokio::test]
+async fn cases_are_numbered_and_dated_by_the_org() {
+    let world = World::empty().await;
+    let body = json!({"Subject": "Broken", "Status": "New", "Priority": "High"});
+    let first = world.create("Case", body.clone()).await;
+    let second = world.create("Case", body).await;
+    let read = async |id: &str| world.get(&path("Case", id)).await.1;
+    assert_eq!(read(&first).await["CaseNumber"], "00000001");
+    assert_eq!(read(&second).await["CaseNumber"], "00000002");
+    world.control().advance(Duration::from_secs(60));
+    world.patch(&path("Case", &first), json!({"Status": "Closed"})).await;
+    let closed = read(&first).await;
+    assert_eq!(
+        (&closed["IsClosed"], &closed["ClosedDate"]),
+        (&json!(true), &json!("2026-01-05T08:01:00.000+0000"))
+    );
+    world.patch(&path("Case", &first), json!({"Status": "Working"})).await;
+    assert_eq!(read(&first).await["ClosedDate"], Json::Null);
+    assert_eq!(world.patch(&path("Case", &first), json!({"CaseNumber": "1"})).await.0, 400);
+}
+
+#[tokio::test]
+async fn contact_roles_go_and_come_back_with_their_opportunity() {
+    let world = World::empty().await;
+    let account = world.create("Account", json!({"Name": "A"})).await;
+    let deal = json!({
+        "Name": "D", "AccountId": account, "StageName": "Prospecting", "CloseDate": "2026-02-01",
+    });
+    let deal = world.create("Opportunity", deal).await;
+    let contact = world.create("Contact", json!({"LastName": "Roe"})).await;
+    let role = json!({"OpportunityId": deal, "ContactId": contact, "Role": "Evaluator", "IsPrimary": true});
+    let role = world.create("OpportunityContactRole", role).await;
+    let soql = "SELECT Id, Contact.LastName FROM OpportunityContactRole WHERE Opportunity.Name = 'D'";
+    assert_eq!(world.records(soql).await[0]["Contact"]["LastName"], "Roe");
+    let role_of = path("OpportunityContactRole", &role);
+    assert_eq!(world.patch(&role_of, json!({"OpportunityId": deal})).await.0, 400, "moved to no other one");
+    // The account takes its opportunities along, and those their roles.
+    world.delete(&path("Account", &account)).await;
+    assert!(world.records(soql).await.is_empty());
+    world.control().undelete(account.parse().unwrap()).unwrap();
+    assert_eq!(world.records(soql).await[0]["Id"], role.as_str());
+}
+
+#[tokio::test]
+async fn a_custom_object_is_written_by_its_own_key() {
+    let world = World::empty().await;
+    let keyed = path("Project__c", "Code__c/PRJ-1");
+    let (status, made) = world.patch(&keyed, json!({"Name": "Rollout", "Budget__c": 1500.5})).await;
+    assert_eq!((status, &made["created"]), (201, &json!(true)));
+    assert_eq!(world.get(&keyed).await.1["Budget__c"], json!(1500.5));
+    let twin =
+        world.post(&format!("{V}/sobjects/Project__c"), json!({"Name": "B", "Code__c": "prj-1"})).await;
+    assert_eq!((twin.0, code(&twin.1)), (400, "DUPLICATE_VALUE"));
+}

@@ -23,7 +23,7 @@ async fn a_page_of_2000_rows_costs_less_than_4_ms() {
         return;
     }
     let start = Instant::now();
-    let spec = OrgSpec { users: 20, accounts: 2_000, contacts: 0, opportunities: 100_000 };
+    let spec = OrgSpec { users: 20, accounts: 2_000, contacts: 0, opportunities: 100_000, ..OrgSpec::EMPTY };
     let world = World::with(spec).await;
     assert!(start.elapsed() < GENERATION_BUDGET, "{:?}", start.elapsed());
     world.control().edit_settings(|settings| settings.gzip = false);
@@ -57,7 +57,8 @@ fn a_million_opportunities_fit_in_about_1_gb() {
         return;
     }
     let (before, start) = (resident_mb(), Instant::now());
-    let spec = OrgSpec { users: 100, accounts: 10_000, contacts: 0, opportunities: 1_000_000 };
+    let spec =
+        OrgSpec { users: 100, accounts: 10_000, contacts: 0, opportunities: 1_000_000, ..OrgSpec::EMPTY };
     let org = generate(1, &spec, SimClock::default());
     let (grown, took) = (resident_mb() - before, start.elapsed());
     eprintln!("{grown} MB, {took:?}");

@@ -3,22 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     Action, Brake, Canonical, ChangeSource, ChangeStream, Cursor, ExecuteSync, Preview, ReadMode,
     RunObserver, RunReport, RunRequest, Subscription, SyncError, TableEntity,
 };
-use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, PROVIDER, SalesforceClient};
-use sync_wiring::user::User;
 use sync_wiring::{EntityStore, SyncModule};
 use tokio_util::sync::CancellationToken;
 
 use super::AppStore;
 use super::fields::FieldFeed;
-use crate::entity::Entity;
 use crate::error::CliError;
+use crate::generated::{Entity, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
@@ -63,12 +59,11 @@ pub(super) fn feed<S: AppStore>(
     crm: SalesforceClient,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
-    Ok(match entity {
-        Entity::User => Box::new(SalesforceFeed::<User, S>::new(module, crm)?),
-        Entity::Account => Box::new(SalesforceFeed::<Account, S>::new(module, crm)?),
-        Entity::Contact => Box::new(SalesforceFeed::<Contact, S>::new(module, crm)?),
-        Entity::Opportunity => Box::new(SalesforceFeed::<Opportunity, S>::new(module, crm)?),
-    })
+    salesforce_entity!(
+        entity,
+        T => Ok(Box::new(SalesforceFeed::<T, S>::new(module, crm)?)),
+        else Err(CliError::usage(format!("{} is not read from Salesforce", entity.name())))
+    )
 }
 
 /// A feed from Salesforce.
@@ -138,15 +133,10 @@ pub(crate) struct Mapped {
     pub(crate) fields: Vec<&'static str>,
 }
 
-/// How an entity is read from Salesforce.
-pub(crate) fn mapped(entity: Entity) -> Mapped {
+/// How an entity is read from Salesforce, if it is.
+pub(crate) fn mapped(entity: Entity) -> Option<Mapped> {
     fn of<T: FromSalesforce>() -> Mapped {
         Mapped { object: T::OBJECT, fields: T::mapping().iter().map(|field| &*field.source).collect() }
     }
-    match entity {
-        Entity::User => of::<User>(),
-        Entity::Account => of::<Account>(),
-        Entity::Contact => of::<Contact>(),
-        Entity::Opportunity => of::<Opportunity>(),
-    }
+    salesforce_entity!(entity, T => Some(of::<T>()), else None)
 }

@@ -6,9 +6,9 @@ use serde::Serialize;
 use sync_wiring::core::{BackfillState, FieldStanding, KnownField};
 
 use crate::app::{App, AppStore, StoreCommand, entity_of, label};
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::{Cell, Out, Report, Style, Table, instant, thousands};
 
 /// List the custom fields that are known, with what becomes of them. `hexsync run` looks at them before each run.

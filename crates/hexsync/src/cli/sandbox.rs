@@ -94,6 +94,7 @@ impl Sandbox {
             accounts: self.accounts.unwrap_or(opportunities / 10),
             contacts: self.contacts.unwrap_or(opportunities / 4),
             opportunities,
+            ..OrgSpec::EMPTY
         }
     }
 }

@@ -9,7 +9,8 @@ use serde_json::{Value as Json, json};
 use crate::support::{Installation, SMALL, wait};
 
 /// Three pages, the later ones slow to come.
-const PAGES: OrgSpec = OrgSpec { users: 5, accounts: 10, contacts: 0, opportunities: 5_000 };
+const PAGES: OrgSpec =
+    OrgSpec { users: 5, accounts: 10, contacts: 0, opportunities: 5_000, ..OrgSpec::EMPTY };
 
 fn start(this: &Installation, args: &[&str]) -> Child {
     this.command(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()

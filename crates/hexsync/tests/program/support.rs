@@ -125,7 +125,8 @@ pub(crate) async fn wait(call: impl FnOnce() -> Output + Send + 'static) -> Said
 }
 
 /// A small org.
-pub(crate) const SMALL: OrgSpec = OrgSpec { users: 5, accounts: 20, contacts: 30, opportunities: 50 };
+pub(crate) const SMALL: OrgSpec =
+    OrgSpec { users: 5, accounts: 20, contacts: 30, opportunities: 50, ..OrgSpec::EMPTY };
 
 impl Installation {
     /// The records of an object that are not in the bin.

@@ -1,5 +1,7 @@
 //! Why a record can't be mapped. Never holds a field's value.
 
+use sync_detection::TransformError;
+
 /// Why a record can't be mapped. It is set aside under its id and fetched again later; the run goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +54,21 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// What a configured transform could not change.
+    ///
+    /// ```
+    /// use provider_salesforce::RecordError;
+    /// use sync_detection::transform;
+    ///
+    /// let error = transform::date(Some("soon".to_owned()), "%d.%m.%Y").unwrap_err();
+    /// let error = RecordError::transform("Due__c", error);
+    /// assert_eq!(error.to_string(), "field `Due__c` is no date of the configured form");
+    /// ```
+    #[must_use]
+    pub fn transform(field: &str, error: TransformError) -> Self {
+        Self::Invalid { field: field.into(), reason: error.reason() }
+    }
+
     pub(super) fn mismatch(field: &str, expected: &'static str, raw: &str) -> Self {
         let found = match raw.as_bytes().first() {
             Some(b'"') => "a text of another form",

@@ -5,7 +5,9 @@ use provider_salesforce::{SalesforceClient, SalesforceFetcher, SalesforcePollSou
 use serde_json::{Value as Json, json};
 use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
 use sync_core::{Change, ChangeSource, Cursor, Fetched, Payload, SourceError};
-use sync_detection::{Filter, FilterOp};
+use sync_detection::{
+    CursorConfig, CursorKind, DetectionConfig, Filter, FilterOp, PollChangeSource, PollConfig,
+};
 use wiremock::matchers::{header, header_exists, method, path, path_regex, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
@@ -351,4 +353,23 @@ async fn looked_up_record_without_an_id_makes_nobody_gone() {
         .await;
     let fetcher = SalesforceFetcher::<Opportunity>::new(client(&server));
     assert!(matches!(fetcher.get(&ID.into()).await.unwrap(), Fetched::Unreadable(_)));
+}
+
+/// As a fetcher it takes the filters of the configuration, and not its own: the entity's file is the one place.
+#[tokio::test]
+async fn configured_filters_arrive_in_the_query() {
+    let server = answering(vec![ok(&page(&[record(ID, 5)]))]).await;
+    let own = Filter::eq("Name", "ignored");
+    let fetcher = SalesforcePollSource::<Opportunity>::new(client(&server)).filters([own]);
+    let stamp = CursorConfig::new(CursorKind::SystemModstamp, "SystemModstamp");
+    let config = DetectionConfig::poll(PollConfig::new(stamp), &[])
+        .filters([Filter::neq("StageName", "Draft"), Filter::gte("Amount", 1_000)]);
+    let source = PollChangeSource::new("salesforce-poll-opportunity", config, Box::new(fetcher));
+    let changes: Vec<_> = source.list_changes(&subscription(), None).collect().await;
+    assert!(
+        matches!(&changes[..], [Ok(change)] if change.external_id.as_str() == ID && change.cursor.is_some())
+    );
+    let soql = soql(&queries(&server).await[0]);
+    assert!(soql.contains("StageName != 'Draft' AND Amount >= 1000"), "{soql}");
+    assert!(!soql.contains("ignored"), "{soql}");
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sample::Sample;
+use super::sample::{
+    EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample,
+};
 use crate::{
     Canonical, ChangeEmitter, ChangeEvent, ChangeSource, CustomFieldSource, ExternalId, LocalId,
     LocalListing, LoopbackFingerprintStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
@@ -33,8 +35,9 @@ pub trait StoreFixture: Sized + Send + Sync + 'static {
     /// Whether two transactions may be open at once. `false` for a store that makes the second `begin` wait.
     const CONCURRENT: bool;
 
-    /// A store that is empty and migrated, with the tables [`SAMPLES`](super::SAMPLES) and
-    /// [`SAMPLE_PARENTS`](super::SAMPLE_PARENTS) when sinks are tested; `None` when the backend can't be reached.
+    /// A store that is empty and migrated, with the tables [`SAMPLES`](super::SAMPLES),
+    /// [`EAV_SAMPLES`](super::EAV_SAMPLES) and [`SAMPLE_PARENTS`](super::SAMPLE_PARENTS) when sinks are tested;
+    /// `None` when the backend can't be reached.
     fn fresh(tenancy: Tenancy) -> impl Future<Output = Option<Self>> + Send;
 
     /// The store's ports.
@@ -49,6 +52,12 @@ pub trait StoreFixture: Sized + Send + Sync + 'static {
 
 /// A store whose table sinks are tested as well.
 pub trait SinkFixture: StoreFixture {
+    /// The table of [`Sample`](super::Sample) on which the cases run.
+    const SAMPLES: &'static TableDef = &SAMPLES;
+
+    /// The same table for a sink that fails rows whose parent has not arrived.
+    const SAMPLES_WITH_REQUIRED_PARENT: &'static TableDef = &SAMPLES_WITH_REQUIRED_PARENT;
+
     /// A sink for one table. Called with [`Sample`](super::Sample) and [`SampleParent`](super::SampleParent) and
     /// the table definitions of this module.
     fn sink<T: Canonical>(&self, table: &'static TableDef) -> Arc<dyn SyncSink<T, TxOf<Self>>>;
@@ -66,6 +75,58 @@ pub trait SinkFixture: StoreFixture {
 
     /// How many statements were sent to the database so far; `None` for a store that sends none.
     fn statements(&self) -> Option<u64>;
+}
+
+/// The same store, with the custom fields of samples as definitions and values: the suite of sinks runs once with
+/// the fixture itself and once with this.
+pub struct Eav<F>(F);
+
+impl<F: StoreFixture> StoreFixture for Eav<F> {
+    type Store = F::Store;
+    const REFUSES_MISSING_TENANT: bool = F::REFUSES_MISSING_TENANT;
+    const CONCURRENT: bool = F::CONCURRENT;
+
+    async fn fresh(tenancy: Tenancy) -> Option<Self> {
+        F::fresh(tenancy).await.map(Self)
+    }
+
+    fn store(&self) -> Arc<Self::Store> {
+        self.0.store()
+    }
+
+    fn emitter(&self) -> Arc<dyn ChangeEmitter<TxOf<Self>>> {
+        self.0.emitter()
+    }
+
+    async fn published(&self) -> Vec<ChangeEvent> {
+        self.0.published().await
+    }
+}
+
+impl<F: SinkFixture> SinkFixture for Eav<F> {
+    const SAMPLES: &'static TableDef = &EAV_SAMPLES;
+    const SAMPLES_WITH_REQUIRED_PARENT: &'static TableDef = &EAV_SAMPLES_WITH_REQUIRED_PARENT;
+
+    fn sink<T: Canonical>(&self, table: &'static TableDef) -> Arc<dyn SyncSink<T, TxOf<Self>>> {
+        self.0.sink::<T>(table)
+    }
+
+    fn listing<T: Canonical>(&self, table: &'static TableDef) -> Arc<dyn LocalListing<TxOf<Self>>> {
+        self.0.listing::<T>(table)
+    }
+
+    async fn bound_parent(
+        &self,
+        table: &'static TableDef,
+        scope: &Scope,
+        child: &ExternalId,
+    ) -> Option<LocalId> {
+        self.0.bound_parent(table, scope, child).await
+    }
+
+    fn statements(&self) -> Option<u64> {
+        self.0.statements()
+    }
 }
 
 /// A provider whose source is tested: a simulated or recorded CRM that the suite may change.
@@ -188,10 +249,15 @@ pub async fn run_loopback<F: LoopbackFixture, C: AsyncFnOnce(F)>(case: C) {
 }
 
 fn present<F>(fixture: Option<F>) -> Option<F> {
-    if fixture.is_none() {
+    reached(fixture, &format!("the backend of {}", std::any::type_name::<F>()))
+}
+
+/// Says what is missing; where services are required, that fails the test.
+pub(super) fn reached<F>(found: Option<F>, what: &str) -> Option<F> {
+    if found.is_none() {
         let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some_and(|set| set == "1");
-        assert!(!required, "the backend of {} is missing", std::any::type_name::<F>());
-        println!("skipped: the backend of {} is missing", std::any::type_name::<F>());
+        assert!(!required, "{what} is missing");
+        println!("skipped: {what} is missing");
     }
-    fixture
+    found
 }

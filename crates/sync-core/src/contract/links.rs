@@ -1,7 +1,7 @@
 //! Links to parents that may arrive late.
 
 use super::fixture::SinkFixture;
-use super::sample::{SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample, SampleParent};
+use super::sample::{SAMPLE_PARENTS, Sample, SampleParent};
 use super::setup::{at, commit, ids, subscribe, subscribe_as};
 use super::sink::{find, linked, new_row, write};
 use crate::{ExternalId, LocalId, Scope, SinkError, UnitOfWork, Upsert};
@@ -10,7 +10,7 @@ use crate::{ExternalId, LocalId, Scope, SinkError, UnitOfWork, Upsert};
 pub async fn present_parent_is_bound<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let parent = add_parent(&f, &scope, "p1").await;
-    write(&f, &SAMPLES, &scope, &[new_row("a", linked("p1"))]).await;
+    write(&f, F::SAMPLES, &scope, &[new_row("a", linked("p1"))]).await;
     assert_eq!(bound(&f, &scope, "a").await, Some(parent));
 }
 
@@ -20,13 +20,13 @@ pub async fn late_parent_is_bound<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     write(
         &f,
-        &SAMPLES,
+        F::SAMPLES,
         &scope,
         &[("a", "p1"), ("b", "p1"), ("c", "p2")].map(|(id, p)| new_row(id, linked(p))),
     )
     .await;
     assert_eq!(bound(&f, &scope, "a").await, None);
-    let kept = find::<F, Sample>(&f, &SAMPLES, &scope, &["a".into()]).await.pop().flatten().unwrap();
+    let kept = find::<F, Sample>(&f, F::SAMPLES, &scope, &["a".into()]).await.pop().flatten().unwrap();
     assert_eq!(kept.record.parent, Some("p1".into()));
     let parent = add_parent(&f, &scope, "p1").await;
     assert_eq!(bound(&f, &scope, "a").await, Some(parent.clone()));
@@ -38,7 +38,7 @@ pub async fn late_parent_is_bound<F: SinkFixture>(f: F) {
 pub async fn rolled_back_parent_binds_when_it_comes_again<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let (store, sink) = (f.store(), f.sink::<SampleParent>(&SAMPLE_PARENTS));
-    write(&f, &SAMPLES, &scope, &[new_row("a", linked("p1"))]).await;
+    write(&f, F::SAMPLES, &scope, &[new_row("a", linked("p1"))]).await;
     let mut tx = store.begin().await.unwrap();
     sink.upsert_many(&mut tx, &scope, &[new_row("p1", SampleParent::default())], at(1)).await.unwrap();
     store.rollback(tx).await.unwrap();
@@ -73,7 +73,7 @@ pub async fn changed_link_follows<F: SinkFixture>(f: F) {
     add_parent(&f, &scope, "p1").await;
     let second = add_parent(&f, &scope, "p2").await;
     let row = new_row("a", linked("p1"));
-    write(&f, &SAMPLES, &scope, std::slice::from_ref(&row)).await;
+    write(&f, F::SAMPLES, &scope, std::slice::from_ref(&row)).await;
     relink(&f, &scope, &row, Some("p2")).await;
     assert_eq!(bound(&f, &scope, "a").await, Some(second));
     relink(&f, &scope, &row, Some("p3")).await;
@@ -87,7 +87,7 @@ pub async fn changed_link_follows<F: SinkFixture>(f: F) {
 pub async fn outdated_wait_binds_nothing<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let row = new_row("a", linked("p1"));
-    write(&f, &SAMPLES, &scope, std::slice::from_ref(&row)).await;
+    write(&f, F::SAMPLES, &scope, std::slice::from_ref(&row)).await;
     relink(&f, &scope, &row, Some("p2")).await;
     add_parent(&f, &scope, "p1").await;
     assert_eq!(bound(&f, &scope, "a").await, None);
@@ -100,14 +100,14 @@ pub async fn removed_link_is_removed<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     add_parent(&f, &scope, "p1").await;
     let rows = [new_row("bound", linked("p1")), new_row("waiting", linked("p2"))];
-    write(&f, &SAMPLES, &scope, &rows).await;
+    write(&f, F::SAMPLES, &scope, &rows).await;
     for row in &rows {
         relink(&f, &scope, row, None).await;
     }
     add_parent(&f, &scope, "p2").await;
     for row in &rows {
         assert_eq!(bound(&f, &scope, row.external_id.as_str()).await, None);
-        let kept = find::<F, Sample>(&f, &SAMPLES, &scope, std::slice::from_ref(&row.external_id)).await;
+        let kept = find::<F, Sample>(&f, F::SAMPLES, &scope, std::slice::from_ref(&row.external_id)).await;
         assert_eq!(kept[0].as_ref().unwrap().record.parent, None);
     }
 }
@@ -130,7 +130,7 @@ pub async fn parents_of_other_tenants_are_not_bound<F: SinkFixture>(f: F) {
 pub async fn restored_child_is_bound<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let row = new_row("a", linked("p1"));
-    write(&f, &SAMPLES, &scope, std::slice::from_ref(&row)).await;
+    write(&f, F::SAMPLES, &scope, std::slice::from_ref(&row)).await;
     super::sink::delete(&f, &scope, &["a"]).await;
     relink(&f, &scope, &row, Some("p1")).await;
     let parent = add_parent(&f, &scope, "p1").await;
@@ -142,7 +142,7 @@ pub async fn thousands_of_late_parents_are_bound<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let ids = ids(2_000);
     let rows: Vec<_> = ids.iter().map(|id| new_row(id.as_str(), linked(&format!("p-{id}")))).collect();
-    write(&f, &SAMPLES, &scope, &rows).await;
+    write(&f, F::SAMPLES, &scope, &rows).await;
     let parents: Vec<_> = ids.iter().map(|id| new_row(&format!("p-{id}"), SampleParent::default())).collect();
     let written = write(&f, &SAMPLE_PARENTS, &scope, &parents).await;
     for n in [0, 1, 999, 1_999] {
@@ -154,7 +154,7 @@ pub async fn thousands_of_late_parents_are_bound<F: SinkFixture>(f: F) {
 /// one without a link, are written.
 pub async fn missing_required_parent_names_the_record<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
-    let (store, sink) = (f.store(), f.sink::<Sample>(&SAMPLES_WITH_REQUIRED_PARENT));
+    let (store, sink) = (f.store(), f.sink::<Sample>(F::SAMPLES_WITH_REQUIRED_PARENT));
     let parent = add_parent(&f, &scope, "p1").await;
     let good = [new_row("a", linked("p1")), new_row("b", Sample::default())];
     let rows = [good[0].clone(), new_row("bad", linked("p2")), good[1].clone()];
@@ -170,26 +170,26 @@ pub async fn missing_required_parent_names_the_record<F: SinkFixture>(f: F) {
     assert_eq!(bound(&f, &scope, "a").await, Some(parent));
 }
 
-fn child_of(parent: Option<&str>) -> SampleParent {
+pub(super) fn child_of(parent: Option<&str>) -> SampleParent {
     SampleParent { name: None, parent: parent.map(ExternalId::from) }
 }
 
-async fn add_parent<F: SinkFixture>(f: &F, scope: &Scope, id: &str) -> LocalId {
+pub(super) async fn add_parent<F: SinkFixture>(f: &F, scope: &Scope, id: &str) -> LocalId {
     write(f, &SAMPLE_PARENTS, scope, &[new_row(id, SampleParent::default())]).await.remove(0)
 }
 
-async fn bound<F: SinkFixture>(f: &F, scope: &Scope, child: &str) -> Option<LocalId> {
-    f.bound_parent(&SAMPLES, scope, &child.into()).await
+pub(super) async fn bound<F: SinkFixture>(f: &F, scope: &Scope, child: &str) -> Option<LocalId> {
+    f.bound_parent(F::SAMPLES, scope, &child.into()).await
 }
 
-async fn relink<F: SinkFixture>(f: &F, scope: &Scope, row: &Upsert<Sample>, parent: Option<&str>) {
+pub(super) async fn relink<F: SinkFixture>(f: &F, scope: &Scope, row: &Upsert<Sample>, parent: Option<&str>) {
     let record = Sample { parent: parent.map(ExternalId::from), ..row.record.clone() };
-    write(f, &SAMPLES, scope, &[Upsert { exists: true, record, ..row.clone() }]).await;
+    write(f, F::SAMPLES, scope, &[Upsert { exists: true, record, ..row.clone() }]).await;
 }
 
 async fn not_bound_across<F: SinkFixture>(f: &F, here: &Scope, there: &Scope) {
     add_parent(f, there, "early").await;
-    write(f, &SAMPLES, here, &[new_row("a", linked("early")), new_row("b", linked("late"))]).await;
+    write(f, F::SAMPLES, here, &[new_row("a", linked("early")), new_row("b", linked("late"))]).await;
     add_parent(f, there, "late").await;
     assert_eq!(bound(f, here, "a").await, None);
     assert_eq!(bound(f, here, "b").await, None);

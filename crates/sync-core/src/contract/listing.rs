@@ -1,7 +1,7 @@
 //! Listing live rows, for comparing with the provider.
 
 use super::fixture::SinkFixture;
-use super::sample::{SAMPLES, Sample};
+use super::sample::Sample;
 use super::setup::{ids, subscribe, subscribe_as};
 use super::sink::{delete, named, write};
 use crate::{ExternalId, ListedRow, Scope, UnitOfWork, Upsert, Version};
@@ -15,7 +15,7 @@ pub async fn live_rows_are_paged<F: SinkFixture>(f: F) {
     let all: Vec<&str> = odd.into_iter().chain(numbered.iter().map(String::as_str)).collect();
     let rows: Vec<_> =
         (0..).zip(&all).map(|(n, id)| Upsert { version: Some(Version(n)), ..named(id) }).collect();
-    write(&f, &SAMPLES, &scope, &rows).await;
+    write(&f, F::SAMPLES, &scope, &rows).await;
     for limit in [1, 7, 100] {
         let mut listed = list(&f, &scope, limit).await;
         listed.sort_by_key(|row| row.version);
@@ -31,9 +31,9 @@ pub async fn live_rows_are_paged<F: SinkFixture>(f: F) {
 pub async fn deleted_rows_are_not_listed<F: SinkFixture>(f: F) {
     let scope = subscribe(&*f.store()).await;
     let rows = ["a", "b", "c"].map(named);
-    write(&f, &SAMPLES, &scope, &rows).await;
+    write(&f, F::SAMPLES, &scope, &rows).await;
     delete(&f, &scope, &["a", "b"]).await;
-    write(&f, &SAMPLES, &scope, &[Upsert { exists: true, ..rows[1].clone() }]).await;
+    write(&f, F::SAMPLES, &scope, &[Upsert { exists: true, ..rows[1].clone() }]).await;
     let mut listed: Vec<_> = list(&f, &scope, 10).await.into_iter().map(|row| row.external_id).collect();
     listed.sort();
     assert_eq!(listed, ["b", "c"].map(ExternalId::from));
@@ -54,14 +54,14 @@ pub async fn other_tenants_are_not_listed<F: SinkFixture>(f: F) {
 }
 
 async fn only_own_rows<F: SinkFixture>(f: &F, here: &Scope, there: &Scope) {
-    write(f, &SAMPLES, here, &[named("a")]).await;
-    write(f, &SAMPLES, there, &["a", "b"].map(named)).await;
+    write(f, F::SAMPLES, here, &[named("a")]).await;
+    write(f, F::SAMPLES, there, &["a", "b"].map(named)).await;
     let listed = list(f, here, 10).await;
     assert_eq!(listed, [ListedRow { external_id: "a".into(), version: None }]);
 }
 
 async fn list<F: SinkFixture>(f: &F, scope: &Scope, limit: u32) -> Vec<ListedRow> {
-    let listing = f.listing::<Sample>(&SAMPLES);
+    let listing = f.listing::<Sample>(F::SAMPLES);
     let mut tx = f.store().begin().await.unwrap();
     let mut listed: Vec<ListedRow> = Vec::new();
     loop {

@@ -139,6 +139,7 @@ macro_rules! sink_contract {
             another_writers_id_is_kept,
             update_replaces_every_field,
             second_write_changes_nothing,
+            versions_move_alone,
             thousands_of_rows_at_once,
             statements_do_not_grow_with_the_batch,
             connections_are_apart,
@@ -178,6 +179,30 @@ macro_rules! sink_contract {
         $crate::__contract_suite!($fixture, links_of_tenants, Multi, links: [
             parents_of_other_tenants_are_not_bound,
         ]);
+        $crate::__contract_suite!($fixture, merges, Single, merges: [
+            links_move_to_the_survivor,
+            late_survivor_gets_the_links,
+            late_child_goes_to_the_survivor,
+            waiting_child_goes_to_the_survivor,
+            chains_lead_to_their_end,
+            merging_again_moves_the_own_links,
+            circles_are_refused,
+            restored_record_gets_its_links_back,
+            restored_survivor_gets_its_chain_back,
+            links_within_a_table_move,
+            survivor_is_parent_enough,
+            merges_are_of_their_connection,
+            rolled_back_merge_moved_nothing,
+            statements_do_not_grow_with_the_merges,
+            merge_is_one_audit_entry,
+            circle_is_parked,
+        ]);
+        $crate::__contract_suite!($fixture, merges_of_tenants, Multi, merges: [
+            merges_are_of_their_tenant,
+        ]);
+        $crate::__contract_suite!($fixture, replay, Single, replay: [
+            audit_folds_to_the_row,
+        ]);
         $crate::__contract_suite!($fixture, listing, Single, listing: [
             live_rows_are_paged,
             deleted_rows_are_not_listed,
@@ -185,6 +210,24 @@ macro_rules! sink_contract {
         ]);
         $crate::__contract_suite!($fixture, listing_of_tenants, Multi, listing: [
             other_tenants_are_not_listed,
+        ]);
+    };
+}
+
+/// What only tables have whose custom fields are definitions and values, for one
+/// [`SinkFixture`](crate::contract::SinkFixture), usually [`Eav`](crate::contract::Eav).
+#[macro_export]
+macro_rules! eav_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, eav, Single, eav: [
+            values_keep_their_kind,
+            removed_fields_are_gone,
+            deleted_row_keeps_its_custom_fields,
+            definitions_are_of_their_connection,
+            row_that_was_there_gets_the_custom_fields,
+            switched_table_reads_as_before,
+            noop_projects_what_never_was,
+            projecting_anew_is_cheap,
         ]);
     };
 }
@@ -343,13 +386,16 @@ mod tests {
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
+            include_str!("eav.rs"),
             include_str!("emitter.rs"),
             include_str!("field_catalog.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
             include_str!("loopback.rs"),
+            include_str!("merges.rs"),
             include_str!("recorder.rs"),
+            include_str!("replay.rs"),
             include_str!("sink.rs"),
             include_str!("source.rs"),
             include_str!("subscriptions.rs"),

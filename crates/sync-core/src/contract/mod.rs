@@ -10,6 +10,13 @@
 //!
 //! sync_core::store_contract!(PgFixture);
 //! sync_core::sink_contract!(PgFixture);
+//!
+//! mod eav { // the same cases on a table whose custom fields are definitions and values, and a few more
+//!     use super::PgFixture;
+//!     use sync_core::contract::Eav;
+//!     sync_core::sink_contract!(Eav<PgFixture>);
+//!     sync_core::eav_contract!(Eav<PgFixture>);
+//! }
 //! ```
 //!
 //! The adapter needs `tokio` with `macros` and `rt` among its dev-dependencies. Where a backend is missing, a test
@@ -26,13 +33,18 @@ pub mod audit;
 pub mod cursors;
 pub mod custom_fields;
 pub mod dead_letters;
+pub mod eav;
 pub mod emitter;
+pub mod entity;
 pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;
 pub mod loopback;
+pub mod merges;
+pub mod pace;
 pub mod recorder;
+pub mod replay;
 pub mod sink;
 pub mod source;
 pub mod subscriptions;
@@ -41,7 +53,10 @@ pub mod unit_of_work;
 pub mod values;
 
 pub use fixture::{
-    CustomFieldFixture, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
+    CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
     run_custom_fields, run_loopback, run_source,
 };
-pub use sample::{SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample, SampleParent};
+pub use sample::{
+    EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,
+    SWITCHED_SAMPLES, Sample, SampleParent,
+};

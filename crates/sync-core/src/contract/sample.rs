@@ -44,20 +44,19 @@ pub struct SampleParent {
 /// The table of [`Sample`]: `name` text, `active` bool, `amount` bigint, `price` numeric, `day` date, `moment`
 /// instant, `details` json, `parent_external_id` text, `parent_id` → `sample_parents(id)`, `custom_fields`, and
 /// what every table has ([`TableDef`]).
-pub const SAMPLES: TableDef = TableDef {
-    name: "samples",
-    links: &[link(false)],
-    custom_fields: CustomFieldStore::Json,
-    custom_field_policy: CustomFieldPolicy::EVOLVE,
-};
+pub const SAMPLES: TableDef = samples("samples", CustomFieldStore::Json, false);
 
 /// The same table for a sink that fails rows whose parent has not arrived.
-pub const SAMPLES_WITH_REQUIRED_PARENT: TableDef = TableDef {
-    name: "samples",
-    links: &[link(true)],
-    custom_fields: CustomFieldStore::Json,
-    custom_field_policy: CustomFieldPolicy::EVOLVE,
-};
+pub const SAMPLES_WITH_REQUIRED_PARENT: TableDef = samples("samples", CustomFieldStore::Json, true);
+
+/// The same table after custom fields moved out of it: what its column `custom_fields` still holds was not projected.
+pub const SWITCHED_SAMPLES: TableDef = samples("samples", CustomFieldStore::Eav, false);
+
+/// A table like [`SAMPLES`] without `custom_fields`, for [`Eav`](super::Eav).
+pub const EAV_SAMPLES: TableDef = samples("eav_samples", CustomFieldStore::Eav, false);
+
+/// The same table for a sink that fails rows whose parent has not arrived.
+pub const EAV_SAMPLES_WITH_REQUIRED_PARENT: TableDef = samples("eav_samples", CustomFieldStore::Eav, true);
 
 /// The table of [`SampleParent`]: `name` text, `parent_external_id` text, `parent_id` → `sample_parents(id)`, and
 /// what every table has ([`TableDef`]) except custom fields.
@@ -67,6 +66,12 @@ pub const SAMPLE_PARENTS: TableDef = TableDef {
     custom_fields: CustomFieldStore::None,
     custom_field_policy: CustomFieldPolicy::EVOLVE,
 };
+
+const fn samples(name: &'static str, custom_fields: CustomFieldStore, required: bool) -> TableDef {
+    const LINKS: [&[LinkDef]; 2] = [&[link(false)], &[link(true)]];
+    let links = LINKS[required as usize];
+    TableDef { name, links, custom_fields, custom_field_policy: CustomFieldPolicy::EVOLVE }
+}
 
 const fn link(required: bool) -> LinkDef {
     LinkDef { field: "parent", parent_entity: "sample_parent", parent_table: "sample_parents", required }

@@ -61,6 +61,15 @@ pub(super) async fn subscribe_as<S: Store>(store: &S, tenant: Option<&str>, conn
     scope_of(&added)
 }
 
+/// Adds a subscription to another entity of a scope's connection and answers its scope.
+pub(super) async fn subscribe_to<S: Store>(store: &S, scope: &Scope, entity: &'static str) -> Scope {
+    let tenant = scope.tenant.as_ref().map(TenantId::as_str);
+    let own = subscription(tenant, scope.connection.as_str());
+    let wanted = Subscription { domain: entity.to_owned(), ..own };
+    let added = commit(store, async |tx| store.add_subscription(tx, &wanted).await.unwrap()).await;
+    Scope { entity, ..scope_of(&added) }
+}
+
 /// A run to be opened.
 pub(super) fn new_run() -> NewRun {
     NewRun {

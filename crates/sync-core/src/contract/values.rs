@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 use serde_json::json;
 
 use super::fixture::SinkFixture;
-use super::sample::{SAMPLES, Sample};
+use super::sample::Sample;
 use super::setup::subscribe;
 use super::sink::{find, new_row, write};
 use crate::{Canonical, FieldValue};
@@ -108,8 +108,8 @@ pub async fn custom_decimals_are_exact<F: SinkFixture>(f: F) {
     let exact = FieldValue::Decimal(Decimal::from_str_exact("0.3333333333333333333333333333").unwrap());
     let mut record = Sample::default();
     record.custom.set("Rate__c", exact.clone());
-    write(&f, &SAMPLES, &scope, &[new_row("r1", record)]).await;
-    let row = find::<F, Sample>(&f, &SAMPLES, &scope, &["r1".into()]).await.pop().flatten().unwrap();
+    write(&f, F::SAMPLES, &scope, &[new_row("r1", record)]).await;
+    let row = find::<F, Sample>(&f, F::SAMPLES, &scope, &["r1".into()]).await.pop().flatten().unwrap();
     let kept = row.record.custom.get("Rate__c").unwrap();
     assert!(kept.as_ref().same(exact.as_ref()), "{kept:?}");
 }
@@ -133,9 +133,9 @@ pub(super) fn filled() -> Sample {
 async fn comes_back<F: SinkFixture>(f: &F, record: Sample) {
     let scope = super::setup::subscribe_as(&*f.store(), None, &uuid::Uuid::now_v7().to_string()).await;
     let over = new_row("r2", Sample::default());
-    write(f, &SAMPLES, &scope, &[new_row("r1", record.clone()), over.clone()]).await;
-    write(f, &SAMPLES, &scope, &[crate::Upsert { record: record.clone(), exists: true, ..over }]).await;
-    for row in find::<F, Sample>(f, &SAMPLES, &scope, &["r1".into(), "r2".into()]).await {
+    write(f, F::SAMPLES, &scope, &[new_row("r1", record.clone()), over.clone()]).await;
+    write(f, F::SAMPLES, &scope, &[crate::Upsert { record: record.clone(), exists: true, ..over }]).await;
+    for row in find::<F, Sample>(f, F::SAMPLES, &scope, &["r1".into(), "r2".into()]).await {
         let kept = row.unwrap().record;
         for (i, field) in Sample::FIELDS.iter().enumerate() {
             let (kept, written) = (kept.value(i), record.value(i));

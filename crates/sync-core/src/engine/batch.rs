@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use super::plan::{self, Plan, Records, Slot, Write};
 use super::run::{ActiveRun, Committed};
 use super::settle::{Settled, settle};
-use super::split::{Rows, Writer};
+use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
-    LocalId, Operation, Payload, Resolution, RunItem, StoreError, UnitOfWork, Upsert,
+    LocalId, Operation, Payload, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
 };
 
 /// Why a batch did not commit.
@@ -205,28 +205,44 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             scope: &run.scope,
             at: self.clock.now(),
         };
-        let (positions, rows) = self.upserts(plan);
-        if !rows.is_empty() {
-            let written = writer.write(tx, Rows::Upserts(&rows)).await;
+        for reprojections in [false, true] {
+            let (positions, rows) = self.take_rows(plan, |write| match write {
+                Write::Upsert | Write::UpsertAndDelete => !reprojections,
+                Write::Reproject => reprojections,
+                Write::Nothing | Write::Delete | Write::Redirect => false,
+            });
+            if rows.is_empty() {
+                continue;
+            }
+            let wanted = if reprojections { Rows::Reprojections(&rows) } else { Rows::Upserts(&rows) };
+            let written = writer.write(tx, wanted).await;
             for (position, row) in positions.iter().zip(rows) {
                 plan.slots[*position].image = Some(row.record);
             }
             plan.mark(positions, written?);
         }
         let positions: Vec<usize> =
-            plan.positions(|write| matches!(write, Write::Delete | Write::UpsertAndDelete));
+            plan.positions(|write| matches!(write, Write::Delete | Write::UpsertAndDelete | Write::Redirect));
         if !positions.is_empty() {
-            let ids: Vec<_> =
-                positions.iter().map(|position| plan.slots[*position].external_id.clone()).collect();
-            let written = writer.write(tx, Rows::Deletes(&ids)).await?;
+            let removal = |position: &usize| Removal {
+                external_id: plan.slots[*position].external_id.clone(),
+                deletes: plan.slots[*position].write != Write::Redirect,
+                merged_into: plan.slots[*position].merged_into.clone(),
+            };
+            let removals: Vec<_> = positions.iter().map(removal).collect();
+            let written = writer.write(tx, Rows::Deletes(&removals)).await?;
             plan.mark(positions, written);
+        }
+        let touched = plan.touched();
+        if !touched.is_empty() {
+            self.sink.touch_versions(tx, &run.scope, &touched).await?;
         }
         Ok(())
     }
 
-    /// The rows to upsert, with the records moved out of the plan, and their positions.
-    fn upserts(&self, plan: &mut Plan<T>) -> (Vec<usize>, Vec<Upsert<T>>) {
-        let positions = plan.positions(|write| !matches!(write, Write::Nothing | Write::Delete));
+    /// The rows to be written so, with the records moved out of the plan, and their positions.
+    fn take_rows(&self, plan: &mut Plan<T>, wanted: impl Fn(Write) -> bool) -> (Vec<usize>, Vec<Upsert<T>>) {
+        let positions = plan.positions(wanted);
         let rows = positions
             .iter()
             .filter_map(|position| {
@@ -315,6 +331,15 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 impl<T> Plan<T> {
     fn positions(&self, wanted: impl Fn(Write) -> bool) -> Vec<usize> {
         (0..self.slots.len()).filter(|position| wanted(self.slots[*position].write)).collect()
+    }
+
+    /// Rows that are not written, with versions newer than theirs.
+    fn touched(&self) -> Vec<(ExternalId, Version)> {
+        let unwritten = |slot: &&Slot<T>| {
+            slot.touched && slot.exists && matches!(slot.write, Write::Nothing | Write::Reproject)
+        };
+        let slots = self.slots.iter().filter(unwritten);
+        slots.filter_map(|slot| Some((slot.external_id.clone(), slot.version?))).collect()
     }
 
     /// Notes local ids, and fails the steps of records that could not be written.

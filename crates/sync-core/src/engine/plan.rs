@@ -82,6 +82,10 @@ pub(super) struct Slot<T> {
     pub deleted: bool,
     pub version: Option<Version>,
     pub write: Write,
+    /// Whether the version is newer than the row's although nothing changed.
+    pub touched: bool,
+    /// The record it was merged into, as the last of the batch's changes tells.
+    pub merged_into: Option<ExternalId>,
     /// The change that lent its record to `image`, to get it back if the batch has to be done again.
     lender: Option<usize>,
 }
@@ -90,12 +94,14 @@ pub(super) struct Slot<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Write {
     Nothing,
-    /// The image, although nothing changed: the sink wants to project it anew (R7).
+    /// What is derived from the image, although nothing changed: the sink wants to project it anew (R7).
     Reproject,
     Upsert,
     Delete,
     /// Written first and marked as deleted then, for the row to hold what the audit tells.
     UpsertAndDelete,
+    /// No row, or one that is deleted already: only links move to the survivor of a merge.
+    Redirect,
 }
 
 impl<T> Slot<T> {
@@ -104,7 +110,18 @@ impl<T> Slot<T> {
             Some(row) => (true, Some(row.local_id), Some(row.record), row.deleted, row.version),
             None => (false, None, None, false, None),
         };
-        Self { external_id, exists, local_id, image, deleted, version, write: Write::Nothing, lender: None }
+        Self {
+            external_id,
+            exists,
+            local_id,
+            image,
+            deleted,
+            version,
+            write: Write::Nothing,
+            touched: false,
+            merged_into: None,
+            lender: None,
+        }
     }
 
     fn is_live(&self) -> bool {
@@ -177,27 +194,40 @@ impl<T: Canonical> Slot<T> {
                 step.fail("unreadable", unreadable.reason.clone());
             }
             _ if self.is_newer_than(version) => step.skip(STALE.into()),
-            Payload::Delete(deletion) => {
-                let reason = delete_reason(deletion);
-                self.delete(step, reason, version);
-            }
+            Payload::Delete(deletion) => self.delete(step, deletion, version),
             Payload::Upsert(record) => {
                 let version = if is_supplement(&batch[index], record) { None } else { version };
+                let is_full = record.coverage == Coverage::Full;
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
                     self.version = version.or(self.version);
-                } else if reprojects && self.write == Write::Nothing {
+                    return;
+                }
+                // A partial record does not vouch for the fields that it leaves out.
+                if is_full && version > self.version {
+                    self.version = version;
+                    self.touched = true;
+                }
+                if reprojects && self.write == Write::Nothing {
                     self.write = Write::Reproject;
                 }
             }
         }
     }
 
-    fn delete(&mut self, step: &mut Step, reason: Cow<'static, str>, version: Option<Version>) {
+    fn delete(&mut self, step: &mut Step, deletion: &Deletion, version: Option<Version>) {
         step.title = self.image.as_ref().and_then(title);
+        if deletion.merged_into.is_some() {
+            // Links move also where there is no row, or it was marked as deleted before.
+            self.merged_into.clone_from(&deletion.merged_into);
+            step.reason = Some(delete_reason(deletion));
+            if matches!(self.write, Write::Nothing | Write::Reproject) {
+                self.write = Write::Redirect;
+            }
+        }
         if self.is_live() {
             step.operation = Operation::Deleted;
-            step.reason = Some(reason);
+            step.reason = Some(delete_reason(deletion));
             step.last_image = self.image.as_ref().map(record_to_json);
             self.deleted = true;
             self.write = if self.write == Write::Upsert { Write::UpsertAndDelete } else { Write::Delete };
@@ -238,6 +268,7 @@ impl<T: Canonical> Slot<T> {
             return_record(&mut batch[lender], image);
         }
         self.deleted = false;
+        self.merged_into = None;
         self.write = Write::Upsert;
     }
 

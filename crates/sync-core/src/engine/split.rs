@@ -6,7 +6,7 @@ use std::ops::Range;
 use chrono::{DateTime, Utc};
 
 use super::plan::Failure;
-use crate::{ExternalId, LocalId, Scope, SinkError, StoreError, SyncSink, UnitOfWork, Upsert};
+use crate::{ExternalId, LocalId, Merge, Scope, SinkError, StoreError, SyncSink, UnitOfWork, Upsert};
 
 /// What became of each row, in order: its local id, or why it could not be written.
 pub(super) type Written = Vec<Result<Option<LocalId>, Failure>>;
@@ -14,21 +14,30 @@ pub(super) type Written = Vec<Result<Option<LocalId>, Failure>>;
 /// One kind of write over a slice of records.
 pub(super) enum Rows<'a, T> {
     Upserts(&'a [Upsert<T>]),
-    Deletes(&'a [ExternalId]),
+    Reprojections(&'a [Upsert<T>]),
+    Deletes(&'a [Removal]),
+}
+
+/// A record that is gone.
+pub(super) struct Removal {
+    pub external_id: ExternalId,
+    /// Whether there is a row to be marked as deleted.
+    pub deletes: bool,
+    pub merged_into: Option<ExternalId>,
 }
 
 impl<T> Rows<'_, T> {
     fn len(&self) -> usize {
         match self {
-            Self::Upserts(rows) => rows.len(),
-            Self::Deletes(ids) => ids.len(),
+            Self::Upserts(rows) | Self::Reprojections(rows) => rows.len(),
+            Self::Deletes(removals) => removals.len(),
         }
     }
 
     fn id(&self, position: usize) -> &ExternalId {
         match self {
-            Self::Upserts(rows) => &rows[position].external_id,
-            Self::Deletes(ids) => &ids[position],
+            Self::Upserts(rows) | Self::Reprojections(rows) => &rows[position].external_id,
+            Self::Deletes(removals) => &removals[position].external_id,
         }
     }
 }
@@ -82,8 +91,28 @@ impl<T: Send + Sync + 'static, S: UnitOfWork> Writer<'_, T, S> {
                 let ids = self.sink.upsert_many(tx, self.scope, &rows[range], self.at).await?;
                 Ok(ids.into_iter().map(Some).collect())
             }
-            Rows::Deletes(ids) => self.sink.soft_delete_many(tx, self.scope, &ids[range], self.at).await,
+            Rows::Reprojections(rows) => {
+                let rows = &rows[range];
+                self.sink.reproject_many(tx, self.scope, rows, self.at).await?;
+                Ok(rows.iter().map(|row| Some(row.local_id.clone())).collect())
+            }
+            Rows::Deletes(removals) => self.remove(tx, &removals[range]).await,
         }
+    }
+
+    async fn remove(&self, tx: &mut S::Tx, removals: &[Removal]) -> Result<Vec<Option<LocalId>>, SinkError> {
+        let rows = removals.iter().filter(|removal| removal.deletes);
+        let ids: Vec<ExternalId> = rows.map(|removal| removal.external_id.clone()).collect();
+        let mut deleted = self.sink.soft_delete_many(tx, self.scope, &ids, self.at).await?.into_iter();
+        let merge = |removal: &Removal| {
+            Some(Merge { loser: removal.external_id.clone(), winner: removal.merged_into.clone()? })
+        };
+        let merges: Vec<Merge> = removals.iter().filter_map(merge).collect();
+        if !merges.is_empty() {
+            self.sink.redirect_many(tx, self.scope, &merges, self.at).await?;
+        }
+        let local_id = |removal: &Removal| if removal.deletes { deleted.next().flatten() } else { None };
+        Ok(removals.iter().map(local_id).collect())
     }
 }
 

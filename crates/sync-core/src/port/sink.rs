@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{ExternalId, LocalId, Scope, SinkError, StoreError, Version};
+use crate::{ExternalId, LocalId, Merge, Scope, SinkError, StoreError, Version};
 
 /// A local row as the engine compares it.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,10 +44,15 @@ pub struct Upsert<T> {
 /// - **INV-SNK-4** Only rows of the scope's tenant and connection are read or written.
 /// - **INV-SNK-5** A link whose parent has not arrived keeps the parent's external id, and is bound when the
 ///   parent is written.
+/// - **INV-SNK-6** A link to a record that was merged into another is bound to the survivor's row, whichever of
+///   child, survivor and merge comes last; the link's external id stays as the CRM sent it.
+/// - **INV-SNK-7** A merged record that is written again gets its own links back.
+/// - **INV-SNK-8** Projecting anew leaves the rows as they are, and writes nothing that is there already.
+/// - **INV-SNK-9** A newer ordering value of a row in which nothing changed is kept, and nothing else is touched.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + Sync {
-    /// Whether the sink wants to see changes that change nothing (R7), e.g. to project derived rows anew.
+    /// Whether the sink wants to see changes that change nothing (R7), to project derived rows anew.
     fn reprojects_on_noop(&self) -> bool;
 
     /// The local rows of these records. Ids are distinct.
@@ -87,6 +92,47 @@ pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + 
         ids: &[ExternalId],
         at: DateTime<Utc>,
     ) -> Result<Vec<Option<LocalId>>, SinkError>;
+
+    /// Writes anew what is derived from rows in which nothing changed. Called for them where
+    /// [`reprojects_on_noop`](Self::reprojects_on_noop), with the rows as [`find_many`](Self::find_many) answered
+    /// them. Ids are distinct.
+    ///
+    /// # Errors
+    /// As [`upsert_many`](Self::upsert_many).
+    async fn reproject_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        rows: &[Upsert<T>],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError>;
+
+    /// Notes newer ordering values of rows in which nothing else changed, so that they are not taken for outdated by
+    /// who compares. Ids are distinct, and of rows that are there.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn touch_versions(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError>;
+
+    /// Sends links to records that were merged to the surviving records' rows, of whatever table the children are;
+    /// from now on too. Called after the losers' rows, where there are any, were marked as deleted. Losers are
+    /// distinct.
+    ///
+    /// # Errors
+    /// [`SinkError::Record`] of class `merge_cycle`, naming the loser, when a survivor was merged into it before;
+    /// otherwise as [`upsert_many`](Self::upsert_many).
+    async fn redirect_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        merges: &[Merge],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError>;
 }
 
 /// Lists what is there locally, for comparing with the provider (R20).

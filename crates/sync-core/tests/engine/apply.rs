@@ -95,7 +95,8 @@ async fn reprojecting_sink_sees_noops() {
     let world = World::with_sink(|sink| sink.reprojects = true).await;
     world.sync([seen("A", deal("a", "new"), 1)]).await;
     let report = world.sync([seen("A", deal("a", "new"), 2)]).await;
-    assert_eq!(*world.sink.upserts.lock().unwrap(), [1, 1]);
+    assert_eq!(*world.sink.upserts.lock().unwrap(), [1]);
+    assert_eq!(*world.sink.reprojections.lock().unwrap(), [1]);
     assert_eq!(world.story(&report).await, ["A noop/success"]);
     assert_eq!(report.status, RunStatus::NoChanges);
 }

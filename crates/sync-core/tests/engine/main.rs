@@ -6,6 +6,7 @@ mod apply;
 mod audit;
 mod fields;
 mod lifecycle;
+mod merges;
 mod parked;
 mod reading;
 mod reconcile;

@@ -9,8 +9,8 @@ use sync_core::{
     Canonical, CustomFields, ExternalId, FieldValue, LocalId, LocalRow, Scope, StoreError, Version,
 };
 
-use super::Plan;
 use super::columns::{Columns, keys};
+use super::{Plan, custom};
 use crate::decode;
 use crate::error::store_error;
 use crate::tx::PgTx;
@@ -22,13 +22,14 @@ const FIRST_FIELD: usize = 4;
 /// One descent of the unique key's index per id, whatever the server knows of the table: the `offset` keeps the
 /// inner query as it is, so nothing but the key can answer it. With `external_id = any(…)` the server may read
 /// every row of the connection instead, and does when the table was empty, or without statistics, a moment ago.
-pub(super) fn statement(columns: &Columns) -> String {
+/// With `document`, also what a column for custom fields holds that are kept elsewhere now.
+pub(super) fn statement(columns: &Columns, document: bool) -> String {
     let mut names = "id, external_id, deleted_at is not null as deleted, remote_version".to_owned();
     for field in &columns.fields {
         names.push_str(", ");
         names.push_str(&field.column);
     }
-    if columns.custom {
+    if columns.custom || document {
         names.push_str(", custom_fields");
     }
     format!(
@@ -48,7 +49,10 @@ pub(super) async fn find_many<T: Canonical>(
     if ids.is_empty() {
         return Ok(found);
     }
-    let mut rows = sqlx::query(AssertSqlSafe(plan.find.as_str()))
+    let document = custom::with_document(plan, tx).await?;
+    let find = document.map_or(plan.find.as_str(), |eav| eav.find_with_document.as_str());
+    let has_custom = plan.columns.custom || document.is_some();
+    let mut rows = sqlx::query(AssertSqlSafe(find))
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
         .bind(keys(ids.iter()))
@@ -61,13 +65,17 @@ pub(super) async fn find_many<T: Canonical>(
         }
         let external_id = text(&plan.columns, &row, 1)?;
         if let Some(position) = positions.get(external_id) {
-            found[*position] = Some(read(&plan.columns, &row)?);
+            found[*position] = Some(read(&plan.columns, has_custom, &row)?);
         }
+    }
+    drop(rows);
+    if plan.eav.is_some() {
+        custom::fill(tx, scope, &mut found).await?;
     }
     Ok(found)
 }
 
-fn read<T: Canonical>(columns: &Columns, row: &PgRow) -> Result<LocalRow<T>, StoreError> {
+fn read<T: Canonical>(columns: &Columns, has_custom: bool, row: &PgRow) -> Result<LocalRow<T>, StoreError> {
     let corrupt = |column: &'static str, reason: &str| corrupt(columns, row, column, reason);
     let mut record = T::default();
     for (i, field) in columns.fields.iter().enumerate() {
@@ -80,7 +88,7 @@ fn read<T: Canonical>(columns: &Columns, row: &PgRow) -> Result<LocalRow<T>, Sto
         };
         record.set(i, value).map_err(|mismatch| corrupt(field.field, &mismatch.to_string()))?;
     }
-    if columns.custom
+    if has_custom
         && let Some(custom) = record.custom_mut()
         && let Some(bytes) = bytes(row, FIRST_FIELD + columns.fields.len())?
     {
@@ -103,7 +111,7 @@ fn read_custom(bytes: &[u8]) -> Result<CustomFields, String> {
 }
 
 /// A column as it was sent; `None` when it is null.
-fn bytes(row: &PgRow, column: usize) -> Result<Option<&[u8]>, StoreError> {
+pub(super) fn bytes(row: &PgRow, column: usize) -> Result<Option<&[u8]>, StoreError> {
     let raw = row.try_get_raw(column).map_err(store_error(DURING))?;
     if raw.is_null() {
         return Ok(None);

@@ -11,6 +11,7 @@ use sqlx::AssertSqlSafe;
 use sync_core::{Canonical, ExternalId, Scope, SinkError, StoreError, TableDef, Upsert, field_index};
 use uuid::Uuid;
 
+use super::merges::{self, Survivors};
 use super::{Plan, quoted};
 use crate::copy::{self, Column, ColumnType};
 use crate::error::{sink_error, store_error};
@@ -39,8 +40,11 @@ pub(super) struct Link {
     /// The number of the canonical field that holds the parent's external id.
     field: usize,
     name: &'static str,
-    parent_entity: &'static str,
-    required: bool,
+    pub(super) parent_entity: &'static str,
+    pub(super) required: bool,
+    /// The column of the parent's local id, and the parent's table, as SQL takes them.
+    pub(super) id_column: String,
+    pub(super) parent_table: String,
     /// Whether rows of this table link to each other.
     within: bool,
     /// Finds parents by external id.
@@ -55,6 +59,8 @@ pub(super) fn of<T: Canonical>(def: &TableDef) -> Vec<Link> {
             name: link.field,
             parent_entity: link.parent_entity,
             required: link.required,
+            id_column: quoted(&link.id_column()),
+            parent_table: quoted(link.parent_table),
             within: link.parent_table == def.name,
             select: format!(
                 "select found.external_id, found.id from unnest($3::text[]) as wanted (id) cross join lateral \
@@ -82,7 +88,7 @@ impl Resolved<'_> {
 
 impl Link {
     /// The external id of a record's parent.
-    fn target<'r, T: Canonical>(&self, record: &'r T) -> Option<&'r str> {
+    pub(super) fn target<'r, T: Canonical>(&self, record: &'r T) -> Option<&'r str> {
         match record.value(self.field) {
             sync_core::ValueRef::Text(target) => Some(target),
             _ => None,
@@ -116,12 +122,15 @@ pub(super) async fn resolve<'a, T: Canonical>(
         }
         look_up(link, tx, scope, &mut known, &mut missing).await?;
         if !missing.is_empty() {
-            if let Some(child) = missing.values().next().filter(|_| link.required) {
-                return Err(missing_parent(link, child));
-            }
             let exclusive = link.parent_entity == T::ENTITY;
             lock(tx, scope, link.parent_entity, exclusive).await?;
             look_up(link, tx, scope, &mut known, &mut missing).await?;
+            if link.required {
+                merges::without_merged(tx, scope, link.parent_entity, &mut missing).await?;
+                if let Some(child) = missing.values().next() {
+                    return Err(missing_parent(link, child));
+                }
+            }
         }
         parents.push(known);
     }
@@ -166,14 +175,19 @@ pub(super) async fn note_pending<T: Canonical>(
     rows: &[Upsert<T>],
     ids: &[Uuid],
     resolved: &Resolved<'_>,
+    survivors: &Survivors,
 ) -> Result<(), SinkError> {
     use ColumnType::{Text, Uuid};
     let [mut entity, mut external_id, mut name, mut child] =
         [Text, Text, Text, Uuid].map(|t| Column::new(t, 0));
     let mut any = false;
-    for (link, known) in plan.links.iter().zip(&resolved.parents) {
-        for (row, id) in rows.iter().zip(ids) {
-            if let Some(target) = link.target(&row.record).filter(|target| !known.contains_key(target)) {
+    for (n, (link, known)) in plan.links.iter().zip(&resolved.parents).enumerate() {
+        for (place, (row, id)) in rows.iter().zip(ids).enumerate() {
+            let target = match survivors.get(&(place, n)) {
+                Some(survivor) => Some(survivor.external_id.as_str()).filter(|_| !survivor.arrived),
+                None => link.target(&row.record).filter(|target| !known.contains_key(target)),
+            };
+            if let Some(target) = target {
                 copy::text(entity.next(), link.parent_entity);
                 copy::text(external_id.next(), target);
                 copy::text(name.next(), link.name);
@@ -245,6 +259,7 @@ pub(super) async fn bind_waiting(
             .bind(waiting.children)
             .bind(waiting.parents)
             .bind(waiting.external_ids)
+            .bind(entity)
             .execute(tx.connection())
             .await
             .map_err(sink_error("binding late parents", |_| None))?;
@@ -260,7 +275,8 @@ struct Waiting {
     external_ids: Vec<String>,
 }
 
-/// A child that was written again meanwhile, with another parent or none, stays as it is.
+/// A child that was written again meanwhile, with another parent or none, stays as it is; one that names a record
+/// that was merged into the parent is bound.
 fn bind_statement(table: &str, link: &str) -> String {
     let table = quoted(table);
     let id = quoted(&format!("{link}_id"));
@@ -272,14 +288,21 @@ fn bind_statement(table: &str, link: &str) -> String {
          from unnest($3::uuid[], $4::uuid[], $5::text[]) as w (child_id, parent_id, external_id) \
          cross join lateral (select t.ctid as place, t.tenant_id, t.connection_id, t.{external_id} as link, \
          t.{id} as bound from {table} as t where t.id = w.child_id offset 0) as c \
-         where c.tenant_id = $1 and c.connection_id = $2 and c.link = w.external_id and c.bound is null) as found \
+         where c.tenant_id = $1 and c.connection_id = $2 and c.bound is null and (c.link = w.external_id \
+         or exists (select from sync_redirects as r where r.tenant_id = $1 and r.connection_id = $2 \
+         and r.entity = $6 and r.loser_external_id = c.link and r.winner_external_id = w.external_id))) as found \
          where child.ctid = found.place"
     )
 }
 
 /// Waits for transactions that write the other end of links to this entity, and makes later ones wait. Children
 /// share the lock among themselves.
-async fn lock(tx: &mut PgTx, scope: &Scope, entity: &str, exclusive: bool) -> Result<(), StoreError> {
+pub(super) async fn lock(
+    tx: &mut PgTx,
+    scope: &Scope,
+    entity: &str,
+    exclusive: bool,
+) -> Result<(), StoreError> {
     let sql = if exclusive {
         "select pg_advisory_xact_lock(hashtextextended($1, 0))"
     } else {
@@ -293,7 +316,7 @@ async fn lock(tx: &mut PgTx, scope: &Scope, entity: &str, exclusive: bool) -> Re
     Ok(())
 }
 
-fn missing_parent(link: &Link, child: &ExternalId) -> SinkError {
+pub(super) fn missing_parent(link: &Link, child: &ExternalId) -> SinkError {
     SinkError::Record {
         external_id: Some(child.clone()),
         class: "missing_parent",

@@ -4,11 +4,14 @@
 //! quoted, values are bound or copied. A batch then costs a fixed number of statements, whatever its size.
 
 mod columns;
+mod custom;
 mod delete;
 mod find;
 mod links;
 mod listing;
+mod merges;
 mod upsert;
+mod versions;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -17,11 +20,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Canonical, ExternalId, LocalId, LocalRow, Scope, SinkError, StoreError, SyncSink, TableDef, Upsert,
+    Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError, StoreError,
+    SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::PgTx;
 use columns::Columns;
+use custom::Eav;
 use links::Link;
 
 /// Writes one entity to one table. Cheap to clone.
@@ -34,12 +39,14 @@ pub struct PgTableSink<T> {
 struct Plan {
     columns: Columns,
     links: Vec<Link>,
+    eav: Option<Eav>,
     find: String,
     copy: String,
     upsert: String,
     delete: String,
     list: String,
     list_after: String,
+    touch: String,
 }
 
 impl<T: Canonical> PgTableSink<T> {
@@ -49,12 +56,14 @@ impl<T: Canonical> PgTableSink<T> {
         let columns = Columns::of::<T>(&def);
         let plan = Plan {
             links: links::of::<T>(&def),
-            find: find::statement(&columns),
+            eav: (def.custom_fields == CustomFieldStore::Eav).then(|| Eav::of(&columns)),
+            find: find::statement(&columns, false),
             copy: upsert::copy_statement(&columns),
-            upsert: upsert::upsert_statement(&columns),
+            upsert: upsert::upsert_statement(&columns, false),
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
+            touch: versions::statement(&columns),
             columns,
         };
         Self { plan: Arc::new(plan), of: PhantomData }
@@ -63,8 +72,9 @@ impl<T: Canonical> PgTableSink<T> {
 
 #[async_trait]
 impl<T: Canonical> SyncSink<T, PgTx> for PgTableSink<T> {
+    /// Where custom fields are kept as values: those of a row that was written before they were can be missing.
     fn reprojects_on_noop(&self) -> bool {
-        false
+        self.plan.eav.is_some()
     }
 
     #[tracing::instrument(name = "pg.sink.find", skip_all, fields(entity = T::ENTITY, n_records = ids.len()), err)]
@@ -100,6 +110,41 @@ impl<T: Canonical> SyncSink<T, PgTx> for PgTableSink<T> {
     ) -> Result<Vec<Option<LocalId>>, SinkError> {
         tx.require_tenant(scope)?;
         delete::soft_delete_many(&self.plan, tx, scope, ids, at).await
+    }
+
+    #[tracing::instrument(name = "pg.sink.reproject", skip_all, fields(entity = T::ENTITY, n_records = rows.len()))]
+    async fn reproject_many(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        rows: &[Upsert<T>],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        tx.require_tenant(scope)?;
+        custom::reproject(&self.plan, tx, scope, rows, at).await
+    }
+
+    #[tracing::instrument(name = "pg.sink.touch", skip_all, fields(entity = T::ENTITY, n_records = versions.len()), err)]
+    async fn touch_versions(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.require_tenant(scope)?;
+        versions::touch(&self.plan, tx, scope, versions).await
+    }
+
+    #[tracing::instrument(name = "pg.sink.redirect", skip_all, fields(entity = T::ENTITY, n_records = merges.len()))]
+    async fn redirect_many(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        merges: &[Merge],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        tx.require_tenant(scope)?;
+        merges::redirect_many::<T>(&self.plan, tx, scope, merges, at).await
     }
 }
 

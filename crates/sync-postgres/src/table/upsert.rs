@@ -14,9 +14,9 @@ use sync_core::{
 };
 use uuid::Uuid;
 
-use super::Plan;
 use super::columns::Columns;
 use super::links::{self, Resolved};
+use super::{Plan, custom, merges};
 use crate::copy::{self, Column, ColumnType, CopyRows};
 use crate::error::{is_unique_violation, sink_error};
 use crate::tx::PgTx;
@@ -34,8 +34,9 @@ pub(super) fn copy_statement(columns: &Columns) -> String {
     )
 }
 
-/// Answers only the rows that got another id than the one given.
-pub(super) fn upsert_statement(columns: &Columns) -> String {
+/// Answers only the rows that got another id than the one given. With `document`, the column for custom fields that
+/// are kept elsewhere now is emptied.
+pub(super) fn upsert_statement(columns: &Columns, document: bool) -> String {
     let (mut names, mut sources, mut arrays, mut aliases, mut updates) =
         (String::new(), String::new(), String::new(), String::new(), String::new());
     for (i, (name, r#type)) in columns.contents().enumerate() {
@@ -44,6 +45,9 @@ pub(super) fn upsert_statement(columns: &Columns) -> String {
         arrays += &format!(", ${}::{}[]", i + 8, r#type.sql());
         aliases += &format!(", c{i}");
         updates += &format!(", {name} = excluded.{name}");
+    }
+    if document {
+        updates += ", custom_fields = '{}'";
     }
     format!(
         "with written as (insert into {} \
@@ -70,6 +74,9 @@ pub(super) async fn upsert_many<T: Canonical>(
         return Ok(Vec::new());
     }
     rows.iter().try_for_each(check)?;
+    if plan.eav.is_some() {
+        rows.iter().try_for_each(custom::check)?;
+    }
     let mut ids = rows.iter().map(local_id).collect::<Result<Vec<_>, _>>()?;
     let resolved = links::resolve(plan, tx, scope, rows, &ids).await?;
 
@@ -85,11 +92,17 @@ pub(super) async fn upsert_many<T: Canonical>(
         }
     }
 
-    links::note_pending(plan, tx, scope, rows, &ids, &resolved).await?;
+    let survivors = merges::follow(plan, tx, scope, rows, &ids, at).await?;
+    links::note_pending(plan, tx, scope, rows, &ids, &resolved, &survivors).await?;
     let created = rows.iter().zip(&ids).filter(|(row, _)| !row.exists);
     let created: HashMap<&str, Uuid> = created.map(|(row, id)| (row.external_id.as_str(), *id)).collect();
     if !created.is_empty() {
         links::bind_waiting(tx, scope, T::ENTITY, &created).await?;
+    }
+    if plan.eav.is_some() {
+        // A row that another writer created first has values of its own.
+        let fresh = |n: usize| !rows[n].exists && written[n] == rows[n].local_id;
+        custom::write(tx, scope, rows, &ids, fresh, at).await?;
     }
     Ok(written)
 }
@@ -176,7 +189,9 @@ async fn merge_rows<T: Canonical>(
         }
     }
 
-    let query = sqlx::query_as(AssertSqlSafe(plan.upsert.as_str()))
+    let document = custom::with_document(plan, tx).await?;
+    let upsert = document.map_or(plan.upsert.as_str(), |eav| eav.upsert_over_document.as_str());
+    let query = sqlx::query_as(AssertSqlSafe(upsert))
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
         .bind(scope.provider.as_str())
@@ -241,7 +256,7 @@ fn check_json(json: &Json) -> Result<(), &'static str> {
     }
 }
 
-fn local_id<T>(row: &Upsert<T>) -> Result<Uuid, SinkError> {
+pub(super) fn local_id<T>(row: &Upsert<T>) -> Result<Uuid, SinkError> {
     Uuid::parse_str(row.local_id.as_str())
         .map_err(|_| record_error(row, "local_id", "the local id is no UUID; the table needs one".to_owned()))
 }
@@ -253,7 +268,7 @@ fn unfit<T: Canonical>(row: &Upsert<T>, field: usize, found: &'static str) -> Si
     record_error(row, "value", FieldMismatch { field: def.name, expected, found }.to_string())
 }
 
-fn record_error<T>(row: &Upsert<T>, class: &'static str, reason: String) -> SinkError {
+pub(super) fn record_error<T>(row: &Upsert<T>, class: &'static str, reason: String) -> SinkError {
     let external_id: ExternalId = row.external_id.clone();
     SinkError::Record { external_id: Some(external_id), class, reason }
 }

@@ -7,7 +7,7 @@ use sqlx::Row as _;
 use sync_core::{Canonical, ExternalId, LocalRow, Scope, StoreError, Version};
 
 use super::columns::{self, Columns, fields};
-use super::{Plan, Sql};
+use super::{Plan, Sql, custom};
 use crate::error::{is_too_big, store_error};
 use crate::json::{JsonRows, Scalar};
 use crate::tx::SqliteTx;
@@ -15,8 +15,10 @@ use crate::tx::SqliteTx;
 const DURING: &str = "reading rows";
 
 /// `cross join` takes the ids in turn and looks up each by the unique key.
-pub(super) fn statement(columns: &Columns) -> Sql {
-    let contents: String = columns.contents().map(|column| format!(", t.{column}")).collect();
+/// With `document`, also what a column for custom fields holds that are kept elsewhere now.
+pub(super) fn statement(columns: &Columns, document: bool) -> Sql {
+    let contents = columns.contents().chain(document.then_some("custom_fields"));
+    let contents: String = contents.map(|column| format!(", t.{column}")).collect();
     Sql::new(format!(
         "select json_group_array(json_array(wanted.key, t.id, t.remote_version, t.deleted_at is not null{contents})) \
          from jsonb_each(?3) as wanted cross join {} as t \
@@ -33,10 +35,11 @@ pub(super) async fn find_many<T: Canonical>(
 ) -> Result<Vec<Option<LocalRow<T>>>, StoreError> {
     let mut found: Vec<Option<LocalRow<T>>> = Vec::new();
     found.resize_with(ids.len(), || None);
+    let (find, _) = custom::statements(plan, tx).await?;
     let mut pending = vec![(0, ids.len())];
     while let Some((start, end)) = pending.pop().filter(|(start, end)| start < end) {
         let wanted = JsonRows::texts(ids[start..end].iter().map(ExternalId::as_str)).finish();
-        let select = plan.find.query().bind(scope.tenant_key()).bind(scope.connection.as_str()).bind(wanted);
+        let select = find.query().bind(scope.tenant_key()).bind(scope.connection.as_str()).bind(wanted);
         match tx.fetch_optional(select).await {
             Ok(Some(answer)) => {
                 let rows: &str = answer.try_get(0).map_err(store_error(DURING))?;
@@ -50,6 +53,9 @@ pub(super) async fn find_many<T: Canonical>(
             }
             Err(error) => return Err(store_error(DURING)(error)),
         }
+    }
+    if plan.eav.is_some() {
+        custom::fill(tx, &mut found).await?;
     }
     Ok(found)
 }

@@ -8,9 +8,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, Row as _};
-use sync_core::{Canonical, LocalId, Scope, SinkError, TableDef, Upsert, ValueRef, field_index};
+use sync_core::{Canonical, ExternalId, LocalId, Scope, SinkError, TableDef, Upsert, ValueRef, field_index};
 
 use super::check::record_error;
+use super::merges::Survivors;
 use super::{Plan, quoted};
 use crate::error::{sink_error, store_error};
 use crate::json::JsonRows;
@@ -35,8 +36,8 @@ pub(super) struct Link {
     pub external_column: String,
     pub id_column: String,
     pub parent_table: String,
+    pub parent_entity: &'static str,
     name: &'static str,
-    parent_entity: &'static str,
     required: bool,
     /// Whether rows of this table link to each other.
     within: bool,
@@ -61,12 +62,21 @@ pub(super) fn of<T: Canonical>(def: &TableDef) -> Vec<Link> {
 
 impl Link {
     /// The external id of a record's parent.
-    fn target<'r, T: Canonical>(&self, record: &'r T) -> Option<&'r str> {
+    pub(super) fn target<'r, T: Canonical>(&self, record: &'r T) -> Option<&'r str> {
         match record.value(self.field) {
             ValueRef::Text(target) => Some(target),
             _ => None,
         }
     }
+}
+
+/// A link that waits for its parent.
+pub(super) struct Pending<'a> {
+    pub entity: &'a str,
+    /// The parent's external id.
+    pub target: &'a str,
+    pub link: &'a str,
+    pub child: &'a str,
 }
 
 /// Notes the rows, by their place in the batch, whose parent has not arrived; those that can't do without one
@@ -78,30 +88,46 @@ pub(super) async fn note_pending<T: Canonical>(
     rows: &[Upsert<T>],
     ids: &[LocalId],
     waiting: &[(usize, usize)],
+    survivors: &Survivors,
 ) -> Result<(), SinkError> {
-    if waiting.is_empty() {
-        return Ok(());
-    }
-    let mut pending = JsonRows::new(waiting.len(), 128);
-    for (place, link) in waiting {
-        let (row, link) = (&rows[*place], &plan.links[*link]);
-        let Some(target) = link.target(&row.record) else { continue };
+    let mut pending = Vec::with_capacity(waiting.len());
+    for key in waiting {
+        let (row, link) = (&rows[key.0], &plan.links[key.1]);
+        let survivor = survivors.get(key).map(ExternalId::as_str);
+        let Some(target) = survivor.or_else(|| link.target(&row.record)) else { continue };
         if link.required && !(link.within && rows.iter().any(|row| row.external_id.as_str() == target)) {
             let reason = format!("the {} that `{}` names has not arrived", link.parent_entity, link.name);
             return Err(record_error(row, "missing_parent", reason));
         }
-        pending.row(|out| {
-            out.text(link.parent_entity);
-            out.text(target);
-            out.text(link.name);
-            out.text(ids[*place].as_str());
+        let child = ids[key.0].as_str();
+        pending.push(Pending { entity: link.parent_entity, target, link: link.name, child });
+    }
+    add_pending(tx, scope, plan.columns.name, &pending).await
+}
+
+/// Notes that links of a table wait for their parents.
+pub(super) async fn add_pending(
+    tx: &mut SqliteTx,
+    scope: &Scope,
+    table: &str,
+    pending: &[Pending<'_>],
+) -> Result<(), SinkError> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let mut rows = JsonRows::new(pending.len(), 128);
+    for pending in pending {
+        rows.row(|out| {
+            for text in [pending.entity, pending.target, pending.link, pending.child] {
+                out.text(text);
+            }
         });
     }
     let add = sqlx::query(ADD_PENDING)
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
-        .bind(plan.columns.name)
-        .bind(pending.finish());
+        .bind(table)
+        .bind(rows.finish());
     tx.execute(add).await.map(drop).map_err(sink_error("noting links without parent"))
 }
 
@@ -112,27 +138,33 @@ pub(super) async fn bind_waiting<T: Canonical>(
     rows: &[Upsert<T>],
     ids: &[LocalId],
 ) -> Result<(), SinkError> {
-    let created: HashMap<&str, &LocalId> = rows
-        .iter()
-        .zip(ids)
-        .filter(|(row, _)| !row.exists)
-        .map(|(row, id)| (row.external_id.as_str(), id))
-        .collect();
-    if created.is_empty() {
+    let created = rows.iter().zip(ids).filter(|(row, _)| !row.exists);
+    let created = created.map(|(row, id)| (row.external_id.as_str(), id)).collect();
+    bind(tx, scope, T::ENTITY, &created).await
+}
+
+/// Binds the rows, of whatever table, that wait for these parents.
+pub(super) async fn bind(
+    tx: &mut SqliteTx,
+    scope: &Scope,
+    entity: &str,
+    parents: &HashMap<&str, &LocalId>,
+) -> Result<(), SinkError> {
+    if parents.is_empty() {
         return Ok(());
     }
     let take = sqlx::query(TAKE_PENDING)
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
-        .bind(T::ENTITY)
-        .bind(JsonRows::texts(created.keys().copied()).finish());
+        .bind(entity)
+        .bind(JsonRows::texts(parents.keys().copied()).finish());
     let taken = tx.fetch_all(take).await.map_err(store_error(TAKING))?;
 
     let mut by_link: BTreeMap<(&str, &str), JsonRows> = BTreeMap::new();
     for row in &taken {
         let text = |column: usize| row.try_get::<&str, _>(column).map_err(store_error(TAKING));
         let (key, child, parent) = ((text(0)?, text(1)?), text(2)?, text(3)?);
-        if let Some(id) = created.get(parent) {
+        if let Some(id) = parents.get(parent) {
             by_link.entry(key).or_insert_with(|| JsonRows::new(taken.len(), 128)).row(|out| {
                 out.text(child);
                 out.text(id.as_str());
@@ -144,13 +176,15 @@ pub(super) async fn bind_waiting<T: Canonical>(
         let bind = sqlx::query(AssertSqlSafe(bind_statement(table, link)))
             .bind(scope.tenant_key())
             .bind(scope.connection.as_str())
-            .bind(bound.finish());
+            .bind(bound.finish())
+            .bind(entity);
         tx.execute(bind).await.map(drop).map_err(sink_error("binding late parents"))?;
     }
     Ok(())
 }
 
-/// A child that was written again meanwhile, with another parent or none, stays as it is.
+/// A child that was written again meanwhile, with another parent or none, stays as it is; one that names a record
+/// that was merged into the parent is bound.
 fn bind_statement(table: &str, link: &str) -> Arc<str> {
     let table = quoted(table);
     let id = quoted(&format!("{link}_id"));
@@ -160,7 +194,10 @@ fn bind_statement(table: &str, link: &str) -> Arc<str> {
     format!(
         "update {table} as child set {id} = w.value ->> 1 from jsonb_each(?3) as w \
          where child.id = w.value ->> 0 and +child.tenant_id = ?1 and +child.connection_id = ?2 \
-         and child.{external_id} = w.value ->> 2 and +child.{id} is null"
+         and (child.{external_id} = w.value ->> 2 or exists (select 1 from sync_redirects as r \
+         where r.tenant_id = ?1 and r.connection_id = ?2 and r.entity = ?4 \
+         and r.loser_external_id = child.{external_id} and r.winner_external_id = w.value ->> 2)) \
+         and +child.{id} is null"
     )
     .into()
 }

@@ -5,11 +5,14 @@
 
 mod check;
 mod columns;
+mod custom;
 mod delete;
 mod find;
 mod links;
 mod listing;
+mod merges;
 mod upsert;
+mod versions;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -19,12 +22,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sync_core::{
-    Canonical, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Scope, SinkError, StoreError,
-    SyncSink, TableDef, Upsert,
+    Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge, Scope,
+    SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::{Bound, SqliteTx};
 use columns::Columns;
+use custom::Eav;
 use links::Link;
 
 /// Writes one entity to one table. Cheap to clone.
@@ -37,11 +41,13 @@ pub struct SqliteTableSink<T> {
 struct Plan {
     columns: Columns,
     links: Vec<Link>,
+    eav: Option<Eav>,
     find: Sql,
     upsert: Sql,
     delete: Sql,
     list: Sql,
     list_after: Sql,
+    touch: Sql,
 }
 
 /// A statement made from a table's names.
@@ -65,11 +71,13 @@ impl<T: Canonical> SqliteTableSink<T> {
         let links = links::of::<T>(&def);
         let columns = Columns::of::<T>(&def);
         let plan = Plan {
-            find: find::statement(&columns),
-            upsert: upsert::statement(&columns, &links),
+            eav: (def.custom_fields == CustomFieldStore::Eav).then(|| Eav::of(&columns, &links)),
+            find: find::statement(&columns, false),
+            upsert: upsert::statement(&columns, &links, false),
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
+            touch: versions::statement(&columns),
             columns,
             links,
         };
@@ -79,8 +87,9 @@ impl<T: Canonical> SqliteTableSink<T> {
 
 #[async_trait]
 impl<T: Canonical> SyncSink<T, SqliteTx> for SqliteTableSink<T> {
+    /// Where custom fields are kept as values: those of a row that was written before they were can be missing.
     fn reprojects_on_noop(&self) -> bool {
-        false
+        self.plan.eav.is_some()
     }
 
     #[tracing::instrument(name = "sqlite.sink.find", skip_all, fields(entity = T::ENTITY, n_records = ids.len()), err)]
@@ -116,6 +125,41 @@ impl<T: Canonical> SyncSink<T, SqliteTx> for SqliteTableSink<T> {
     ) -> Result<Vec<Option<LocalId>>, SinkError> {
         tx.require_tenant(scope)?;
         delete::soft_delete_many(&self.plan, tx, scope, ids, at).await
+    }
+
+    #[tracing::instrument(name = "sqlite.sink.reproject", skip_all, fields(entity = T::ENTITY, n_records = rows.len()))]
+    async fn reproject_many(
+        &self,
+        tx: &mut SqliteTx,
+        scope: &Scope,
+        rows: &[Upsert<T>],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        tx.require_tenant(scope)?;
+        custom::reproject(&self.plan, tx, scope, rows, at).await
+    }
+
+    #[tracing::instrument(name = "sqlite.sink.touch", skip_all, fields(entity = T::ENTITY, n_records = versions.len()), err)]
+    async fn touch_versions(
+        &self,
+        tx: &mut SqliteTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.require_tenant(scope)?;
+        versions::touch(&self.plan, tx, scope, versions).await
+    }
+
+    #[tracing::instrument(name = "sqlite.sink.redirect", skip_all, fields(entity = T::ENTITY, n_records = merges.len()))]
+    async fn redirect_many(
+        &self,
+        tx: &mut SqliteTx,
+        scope: &Scope,
+        merges: &[Merge],
+        at: DateTime<Utc>,
+    ) -> Result<(), SinkError> {
+        tx.require_tenant(scope)?;
+        merges::redirect_many::<T>(&self.plan, tx, scope, merges, at).await
     }
 }
 

@@ -7,7 +7,7 @@ use sync_core::{Canonical, LocalId, Scope, SinkError, Upsert, Version};
 use super::check::{check, unfit};
 use super::columns::{self, Columns, fields};
 use super::links::{self, Link};
-use super::{Plan, Sql};
+use super::{Plan, Sql, custom, merges};
 use crate::error::{sink_error, store_error};
 use crate::json::{JsonRows, instant};
 use crate::tx::SqliteTx;
@@ -19,13 +19,17 @@ const LEADING: usize = 3;
 const ROW_SIZE: usize = 384;
 
 /// A link's id is looked up by the parent's external id, which is a value of the same row. Whether one was
-/// found comes back as a bit per link.
-pub(super) fn statement(columns: &Columns, links: &[Link]) -> Sql {
+/// found comes back as a bit per link. With `document`, the column for custom fields that are kept elsewhere now is
+/// emptied.
+pub(super) fn statement(columns: &Columns, links: &[Link], document: bool) -> Sql {
     let (mut names, mut sources, mut updates) = (String::new(), String::new(), String::new());
     for (i, name) in columns.contents().enumerate() {
         names += &format!(", {name}");
         sources += &format!(", r.value ->> {}", LEADING + i);
         updates += &format!(", {name} = excluded.{name}");
+    }
+    if document {
+        updates += ", custom_fields = '{}'";
     }
     let mut waiting = "0".to_owned();
     for (i, link) in links.iter().enumerate() {
@@ -63,8 +67,11 @@ pub(super) async fn upsert_many<T: Canonical>(
         return Ok(Vec::new());
     }
     rows.iter().try_for_each(check)?;
-    let upsert = plan
-        .upsert
+    if plan.eav.is_some() {
+        rows.iter().try_for_each(custom::check)?;
+    }
+    let (_, upsert) = custom::statements(plan, tx).await?;
+    let upsert = upsert
         .query()
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
@@ -92,8 +99,12 @@ pub(super) async fn upsert_many<T: Canonical>(
         let bits: i64 = answer.try_get(2).map_err(store_error(DURING))?;
         waiting.extend((0..plan.links.len()).filter(|link| bits >> link & 1 == 1).map(|link| (place, link)));
     }
-    links::note_pending(plan, tx, scope, rows, &ids, &waiting).await?;
+    let survivors = merges::follow(plan, tx, scope, rows, &ids, &mut waiting, at).await?;
+    links::note_pending(plan, tx, scope, rows, &ids, &waiting, &survivors).await?;
     links::bind_waiting(tx, scope, rows, &ids).await?;
+    if plan.eav.is_some() {
+        custom::write(tx, scope, rows, &ids, at).await?;
+    }
     Ok(ids)
 }
 

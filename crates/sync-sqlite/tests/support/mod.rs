@@ -32,7 +32,17 @@ const SAMPLE_TABLES: &str = "
         custom_fields text not null default '{}',
         created_at text not null, updated_at text not null, deleted_at text,
         unique (tenant_id, connection_id, external_id)
-    ) strict;";
+    ) strict;
+    create table eav_samples (
+        id text primary key, tenant_id text not null default '', connection_id text not null,
+        external_id text not null, provider text not null, remote_version integer,
+        name text, active integer not null, amount integer, price text, day text, moment text, details text,
+        parent_external_id text, parent_id text references sample_parents (id) on delete set null,
+        created_at text not null, updated_at text not null, deleted_at text,
+        unique (tenant_id, connection_id, external_id)
+    ) strict;
+    create trigger eav_samples_custom_values after delete on eav_samples
+        begin delete from custom_field_values where row_id = old.id; end;";
 
 /// A migrated store in a folder of its own, with the tables of the suites.
 pub(crate) struct SqliteFixture {

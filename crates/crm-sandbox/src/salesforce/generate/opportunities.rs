@@ -3,10 +3,10 @@
 use chrono::DateTime;
 
 use super::people::day_after;
-use super::words::{COMPANY, DEAL, NEXT_STEP, PRODUCT, REGION};
 use super::{Maker, Sizes, positions};
 use crate::salesforce::model::{CREATED_DATE, ObjectDef, RecordId, Row, Value};
 use crate::salesforce::schema::PROBABILITY_OF_STAGE;
+use crate::words::{COMPANY, DEAL, NEXT_STEP, PRODUCT, REGION};
 
 /// Stages of a generated org, open ones first. How often each comes, in percent.
 const STAGES: &[(&str, u8)] = &[

@@ -2,9 +2,9 @@
 
 use chrono::NaiveDate;
 
-use super::words::{BUSINESS, CITY, COMPANY, FIRST, LAST, TITLE};
 use super::{Maker, Sizes, positions};
 use crate::salesforce::model::{ObjectDef, RecordId, Row, Value, decimal_text};
+use crate::words::{BUSINESS, CITY, COMPANY, FIRST, LAST, TITLE};
 
 /// Every this many accounts stands at the top of its family.
 const ROOT_EVERY: u64 = 4;

@@ -4,13 +4,13 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::answer::{Answer, JSON};
 use super::error::ApiError;
 use super::request::{Call, Caller};
 use super::rows::{as_caller, outcome, positions, write_row};
 use crate::salesforce::model::{Org, RecordId};
 use crate::salesforce::state::State;
 use crate::salesforce::write::{Fields, RowError, UpsertError};
+use crate::wire::{Answer, JSON};
 
 /// Rows per writing call.
 const MAX_ROWS: usize = 200;

@@ -7,7 +7,6 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
-use super::answer::Answer;
 use super::error::ApiError;
 use super::request::Call;
 use super::rows::outcome;
@@ -18,6 +17,7 @@ use crate::salesforce::model::RecordId;
 use crate::salesforce::schema::FieldSpec;
 use crate::salesforce::settings::SalesforceSettings;
 use crate::salesforce::state::State;
+use crate::wire::Answer;
 
 #[derive(Deserialize)]
 struct Advance {
@@ -139,11 +139,11 @@ fn faults(control: &SalesforceControl, method: &Method, call: &Call) -> Result<A
 /// Keys that are given replace those in force.
 fn settings(control: &SalesforceControl, call: &Call) -> Result<Answer, ApiError> {
     let given: serde_json::Map<String, Json> = call.json()?;
-    let mut all = serde_json::to_value(control.settings()).map_err(|error| ApiError::json(&error))?;
+    let mut all = serde_json::to_value(control.settings())?;
     for (key, value) in given {
         all[key] = value;
     }
-    let new: SalesforceSettings = serde_json::from_value(all).map_err(|error| ApiError::json(&error))?;
+    let new: SalesforceSettings = serde_json::from_value(all)?;
     control.edit_settings(|settings| *settings = new);
     Ok(Answer::json(200, &control.settings()))
 }

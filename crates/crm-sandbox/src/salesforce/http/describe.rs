@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use http::header::LAST_MODIFIED;
 use serde_json::{Value as Json, json};
 
-use super::answer::Answer;
 use super::error::ApiError;
 use super::request::Call;
 use crate::salesforce::model::{FieldDef, FieldType, Formula, ObjectDef, Org};
 use crate::salesforce::state::State;
+use crate::wire::Answer;
 
 /// Released versions with their labels, newest last.
 pub(super) const NEWEST_VERSION: u32 = 67;
@@ -123,12 +123,13 @@ fn field_keys(field: &FieldDef) -> Json {
         "externalId": field.external_id, "idLookup": field.id_lookup, "unique": field.unique,
         "caseSensitive": field.case_sensitive, "filterable": field.filterable, "sortable": field.sortable,
         "groupable": groupable, "aggregatable": field.filterable, "nameField": field.name_field,
+        "autoNumber": field.auto_number,
         "compoundFieldName": field.compound_field_name, "restrictedPicklist": field.restricted_picklist,
         "referenceTo": field.reference_to, "relationshipName": field.relationship_name,
         "polymorphicForeignKey": field.reference_to.len() > 1, "soapType": field.field_type.soap_type(),
         "permissionable": field.nillable && field.updateable, "picklistValues": picklist,
     });
-    for flag in ["autoNumber", "namePointing", "dependentPicklist", "deprecatedAndHidden", "htmlFormatted"] {
+    for flag in ["namePointing", "dependentPicklist", "deprecatedAndHidden", "htmlFormatted"] {
         keys[flag] = json!(false);
     }
     for key in ["extraTypeInfo", "controllerName", "inlineHelpText", "defaultValue"] {

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::answer::Answer;
 use crate::salesforce::write::RowError;
+use crate::wire::Answer;
 
 /// A refused call.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,16 +37,18 @@ impl ApiError {
         Self::new(401, "INVALID_SESSION_ID", "Session expired or invalid")
     }
 
-    pub(super) fn json(error: &serde_json::Error) -> Self {
-        Self::bad_request("JSON_PARSER_ERROR", format!("The request body is not readable JSON: {error}"))
-    }
-
     pub(super) fn answer(&self) -> Answer {
         let mut element = json!({"message": self.message, "errorCode": self.code});
         if !self.fields.is_empty() {
             element["fields"] = json!(self.fields);
         }
         Answer::json(self.status, &json!([element]))
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::bad_request("JSON_PARSER_ERROR", format!("The request body is not readable JSON: {error}"))
     }
 }
 

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::answer::Answer;
 use crate::salesforce::state::State;
+use crate::wire::Answer;
 
 /// `GET .../limits/`
 pub(super) fn limits(state: &State) -> Answer {

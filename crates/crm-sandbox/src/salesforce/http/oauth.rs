@@ -7,12 +7,12 @@ use http::header::{CACHE_CONTROL, HeaderName};
 use http::{Method, header};
 use serde_json::{Value as Json, json};
 
-use super::answer::Answer;
 use super::error::{ApiError, oauth_error};
 use super::request::{Call, Caller};
 use crate::salesforce::auth::{DEFAULT_SCOPE, read_assertion};
 use crate::salesforce::model::RecordId;
 use crate::salesforce::state::{ByName, State, text_of, username};
+use crate::wire::Answer;
 
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 /// Who a JWT may be meant for, besides this server.

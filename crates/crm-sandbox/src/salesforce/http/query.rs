@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::answer::{Answer, JSON};
 use super::error::ApiError;
 use super::request::{Call, Caller};
 use crate::salesforce::model::RecordId;
 use crate::salesforce::soql::{self, ResultSet, SoqlError};
 use crate::salesforce::state::State;
+use crate::wire::{Answer, JSON};
 
 const DEFAULT_PAGE: usize = 2_000;
 /// Page sizes a client may ask for.

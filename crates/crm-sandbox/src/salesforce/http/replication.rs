@@ -4,12 +4,12 @@ use std::collections::HashSet;
 
 use serde_json::{Value as Json, json};
 
-use super::answer::Answer;
 use super::error::ApiError;
 use super::request::Call;
 use crate::salesforce::model::{Org, RecordId, write_datetime};
 use crate::salesforce::state::State;
 use crate::salesforce::write::{BIN_MS, parse_instant};
+use crate::wire::Answer;
 
 const MINUTE_MS: i64 = 60_000;
 /// How far back getUpdated looks.

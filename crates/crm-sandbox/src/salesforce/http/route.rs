@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use http::Method;
 
-use super::answer::Answer;
 use super::error::ApiError;
 use super::request::{Call, Caller};
-use super::{collections, control, describe, limits, oauth, query, replication, rows, struck};
+use super::{collections, control, describe, limits, oauth, query, replication, request, rows, struck};
 use crate::salesforce::state::{RequestKind, State};
+use crate::wire::Answer;
 
 /// What kind of request this is, for counts and faults.
 pub(super) fn kind(call: &Call) -> RequestKind {
@@ -117,7 +117,7 @@ fn only_get(call: &Call) -> Result<(), ApiError> {
 }
 
 fn caller(state: &State, call: &Call) -> Result<Caller, ApiError> {
-    let token = call.token()?;
+    let token = request::token(call)?;
     let timeout = oauth::timeout_ms(state);
     let mut sessions = state.sessions();
     let session = sessions.touch(token, state.clock.now_ms(), timeout).ok_or_else(ApiError::session)?;

@@ -5,13 +5,13 @@ use http::Method;
 use http::header::{LAST_MODIFIED, LOCATION};
 use serde_json::{Value as Json, json};
 
-use super::answer::{Answer, JSON};
 use super::describe::http_date;
 use super::error::ApiError;
-use super::request::{Call, Caller};
+use super::request::{self, Call, Caller};
 use crate::salesforce::model::{Org, RecordId, Table, write_json_string};
 use crate::salesforce::state::State;
 use crate::salesforce::write::{Fields, RowError, UpsertError, WriteOptions};
+use crate::wire::{Answer, JSON};
 
 /// A write in the caller's name.
 pub(super) fn as_caller(caller: &Caller) -> WriteOptions {
@@ -102,7 +102,7 @@ fn upsert(
     match done {
         Ok(done) => {
             let status = if done.created { 201 } else { 200 };
-            let silent = !done.created && call.version().is_some_and(|version| version < 46);
+            let silent = !done.created && request::version(call).is_some_and(|version| version < 46);
             if silent {
                 return Ok(Answer::empty(204));
             }

@@ -2,9 +2,9 @@
 
 use http::header::RETRY_AFTER;
 
-use super::answer::{Answer, HTML, JSON};
 use super::error::ApiError;
 use crate::faults::Fault;
+use crate::wire::{Answer, HTML, JSON};
 
 const MAINTENANCE: &[u8] =
     b"<html><head><title>Maintenance</title></head><body>We are down for maintenance. \
@@ -20,6 +20,7 @@ pub(super) fn answer(fault: &Fault) -> Option<Answer> {
         Fault::ConcurrentLimit => {
             error(403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded.")
         }
+        Fault::BurstLimit | Fault::SearchLimit => error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests."),
         Fault::TooManyRequests { retry_after_s } => {
             error(429, "REQUEST_LIMIT_EXCEEDED", "Too many requests.").map(|a| wait(a, *retry_after_s))
         }
@@ -29,7 +30,8 @@ pub(super) fn answer(fault: &Fault) -> Option<Answer> {
             "An unexpected error occurred. Please include this ErrorId if you contact support: 1234567-8901",
         ),
         Fault::BadGateway => Some(Answer::bytes(502, HTML, MAINTENANCE.to_vec())),
-        Fault::Unavailable { retry_after_s } => {
+        Fault::OriginTimeout => Some(Answer::bytes(524, HTML, MAINTENANCE.to_vec())),
+        Fault::Unavailable { retry_after_s } | Fault::Migration { retry_after_s } => {
             error(503, "SERVER_UNAVAILABLE", "Server temporarily unavailable")
                 .map(|a| wait(a, *retry_after_s))
         }
@@ -37,6 +39,7 @@ pub(super) fn answer(fault: &Fault) -> Option<Answer> {
             Some(Answer::bytes(200, JSON, b"\x1f\x8b\xff{\"totalSize\":1,\"done\":tru".to_vec()))
         }
         Fault::Html => Some(Answer::bytes(200, HTML, MAINTENANCE.to_vec())),
+        Fault::Locked => error(423, "ENTITY_IS_LOCKED", "The entity is locked."),
         Fault::LockedRow => error(
             400,
             "UNABLE_TO_LOCK_ROW",

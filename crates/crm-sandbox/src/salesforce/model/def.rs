@@ -178,6 +178,8 @@ pub struct FieldDef {
     pub filterable: bool,
     pub sortable: bool,
     pub name_field: bool,
+    /// Numbered by the org when the row is made.
+    pub auto_number: bool,
     pub restricted_picklist: bool,
     /// Parent objects; several make the field polymorphic.
     pub reference_to: Vec<Box<str>>,
@@ -229,6 +231,7 @@ impl FieldDef {
             filterable: !long_text,
             sortable: !long_text && field_type != FieldType::MultiPicklist,
             name_field: false,
+            auto_number: false,
             restricted_picklist: false,
             reference_to: Vec::new(),
             relationship_name: None,

@@ -120,6 +120,11 @@ impl Table {
         id
     }
 
+    /// How many ids were given, which is what the newest row's automatic number shows.
+    pub(crate) fn ids_given(&self) -> u64 {
+        self.next_number - 1
+    }
+
     /// The version of a row that readers see at `now`.
     #[must_use]
     pub fn visible(&self, id: &RecordId, now: i64) -> Option<&Row> {

@@ -1,5 +1,6 @@
-//! User, Account, Contact and Opportunity, with a few custom fields as a real org has them.
+//! The objects of an org; here User, Account, Contact and Opportunity, with a few custom fields as a real org has them.
 
+use super::deals::{case, opportunity_contact_role, project};
 use super::system_fields;
 use crate::salesforce::model::{FieldDef, FieldType as T, Formula, ObjectDef};
 
@@ -27,22 +28,22 @@ pub const PROBABILITY_OF_STAGE: &[(&str, f64)] = &[
 /// The objects of a new org, in the order of describe-global.
 #[must_use]
 pub fn standard_objects() -> Vec<ObjectDef> {
-    vec![account(), contact(), opportunity(), user()]
+    vec![account(), case(), contact(), opportunity(), opportunity_contact_role(), project(), user()]
 }
 
-fn text(name: &str, length: u32) -> FieldDef {
+pub(super) fn text(name: &str, length: u32) -> FieldDef {
     FieldDef::new(name, T::String).length(length)
 }
 
-fn picklist(name: &str, values: &[&str]) -> FieldDef {
+pub(super) fn picklist(name: &str, values: &[&str]) -> FieldDef {
     FieldDef::new(name, T::Picklist).values(values)
 }
 
-fn reference(name: &str, object: &str) -> FieldDef {
+pub(super) fn reference(name: &str, object: &str) -> FieldDef {
     FieldDef::new(name, T::Reference).to(object)
 }
 
-fn owner() -> FieldDef {
+pub(super) fn owner() -> FieldDef {
     reference("OwnerId", "User").required()
 }
 

@@ -1,5 +1,7 @@
 //! The recycle bin: delete, undelete, purge, merge, and what expires.
 
+use std::collections::BTreeSet;
+
 use super::{Fields, RowError, WriteOptions};
 use crate::salesforce::model::{
     Deletion, IS_DELETED, LAST_MODIFIED_BY, LAST_MODIFIED_DATE, Org, RecordId, Row, SYSTEM_MODSTAMP, Value,
@@ -15,6 +17,15 @@ impl Org {
     /// # Errors
     /// `NOT_FOUND`, `ENTITY_IS_DELETED`, or a refusal when the object's rows can't be deleted.
     pub fn delete(&mut self, id: RecordId, options: WriteOptions) -> Result<(), RowError> {
+        self.delete_with_children(id, options).map(|_| ())
+    }
+
+    /// As [`Org::delete`]; returns everything that went.
+    pub(crate) fn delete_with_children(
+        &mut self,
+        id: RecordId,
+        options: WriteOptions,
+    ) -> Result<Vec<RecordId>, RowError> {
         let table = self.table_of(&id).ok_or_else(RowError::not_found)?;
         if !table.def.deletable {
             let message = format!("entity type cannot be deleted: {}", table.def.label);
@@ -23,10 +34,12 @@ impl Org {
         let row = self.writable(table, id)?.clone();
         let stamp = self.stamp(options);
         self.bin(id, row, stamp, options);
-        for (child, row) in self.cascading_children(id, |row| !row.is_deleted()) {
+        let mut gone = vec![id];
+        for (child, row) in self.descendants(id, |row| !row.is_deleted()) {
             self.bin(child, row, stamp, options);
+            gone.push(child);
         }
-        Ok(())
+        Ok(gone)
     }
 
     /// Takes a row out of the recycle bin, with the children that went there with it.
@@ -34,14 +47,25 @@ impl Org {
     /// # Errors
     /// `NOT_FOUND` when the bin does not hold it (any more).
     pub fn undelete(&mut self, id: RecordId, options: WriteOptions) -> Result<(), RowError> {
+        self.undelete_with_children(id, options).map(|_| ())
+    }
+
+    /// As [`Org::undelete`]; returns everything that came back.
+    pub(crate) fn undelete_with_children(
+        &mut self,
+        id: RecordId,
+        options: WriteOptions,
+    ) -> Result<Vec<RecordId>, RowError> {
         let row = self.table_of(&id).and_then(|table| table.newest(&id)).filter(|row| row.is_deleted());
         let row = row.ok_or_else(RowError::not_found)?.clone();
         let binned_at = row.stamp();
         self.unbin(id, row, options);
-        for (child, row) in self.cascading_children(id, |row| row.is_deleted() && row.stamp() == binned_at) {
+        let mut back = vec![id];
+        for (child, row) in self.descendants(id, |row| row.is_deleted() && row.stamp() == binned_at) {
             self.unbin(child, row, options);
+            back.push(child);
         }
-        Ok(())
+        Ok(back)
     }
 
     /// Removes a row for good (hard delete, emptied bin): nothing of it stays readable. getDeleted still reports it.
@@ -125,12 +149,31 @@ impl Org {
         self.put(id, row, options.visible_from);
     }
 
-    fn cascading_children(&self, parent: RecordId, wanted: impl Fn(&Row) -> bool) -> Vec<(RecordId, Row)> {
+    /// The wanted rows that go with `ancestor`: its children, theirs, and so on, each once.
+    fn descendants(&self, ancestor: RecordId, wanted: impl Fn(&Row) -> bool) -> Vec<(RecordId, Row)> {
+        let mut found: Vec<(RecordId, Row)> = Vec::new();
+        let mut parents = BTreeSet::from([ancestor]);
+        let mut seen = parents.clone();
+        while !parents.is_empty() {
+            let children = self.cascading_children(&parents);
+            let wanted = children.into_iter().filter(|(id, row)| wanted(row) && seen.insert(*id));
+            let wanted: Vec<_> = wanted.map(|(id, row)| (id, row.clone())).collect();
+            parents = wanted.iter().map(|(id, _)| *id).collect();
+            found.extend(wanted);
+        }
+        found
+    }
+
+    fn cascading_children(&self, parents: &BTreeSet<RecordId>) -> Vec<(RecordId, &Row)> {
+        let objects: BTreeSet<&str> =
+            parents.iter().filter_map(|parent| self.table_of(parent)).map(|table| &*table.def.name).collect();
         let mut found = Vec::new();
         for table in self.tables() {
-            for (index, _) in table.def.visible_fields().filter(|(_, field)| field.cascade_delete) {
-                let children = table.all().filter(|(_, row)| row.stored(index).as_id() == Some(parent));
-                found.extend(children.filter(|(_, row)| wanted(row)).map(|(id, row)| (*id, row.clone())));
+            for (index, _) in table.def.visible_fields().filter(|(_, field)| {
+                field.cascade_delete && field.reference_to.iter().any(|object| objects.contains(&**object))
+            }) {
+                let of = |row: &Row| row.stored(index).as_id().is_some_and(|id| parents.contains(&id));
+                found.extend(table.all().filter(|(_, row)| of(row)).map(|(id, row)| (*id, row)));
             }
         }
         found

@@ -1,0 +1,19 @@
+//! The wire: routes, answers, headers. Each file serves one family of endpoints.
+
+mod account;
+mod associations;
+mod batch;
+mod control;
+mod error;
+mod labels;
+mod oauth;
+mod objects;
+mod owners;
+mod page;
+mod pipelines;
+mod properties;
+mod route;
+mod schemas;
+mod search;
+mod site;
+mod struck;

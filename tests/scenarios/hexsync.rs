@@ -1,0 +1,199 @@
+//! The engine as a contender: what an application would build from the wiring, and nothing else.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use crm_sandbox::salesforce::SalesforceControl;
+use e2e::client::{self, Login, Tokens};
+use e2e::entity::Entity;
+use e2e::store::Backend;
+use e2e::world::{Setup, World};
+use entity_account::Account;
+use entity_opportunity::Opportunity;
+use sync_core::{Brake, CUSTOM_PREFIX, Cursor, ReadMode, RunReport, RunStatus, StoreError, SyncError};
+use sync_wiring::{EntityStore, salesforce};
+
+use crate::contender::{Contender, Said};
+use crate::salesforce::{OldBookmark, OnSalesforce, Stage, truth};
+use crate::verdict::{Row, Rows, Truth, plain};
+
+/// Hexsync on one of its stores.
+pub(crate) struct Hexsync<S: Backend> {
+    world: World<S>,
+    /// What the processes of an installation share.
+    tokens: Tokens,
+    accounts: bool,
+}
+
+impl<S: Backend> Hexsync<S> {
+    async fn both(&self, work: Work) -> Said {
+        let mut said = Said::Well;
+        if self.accounts {
+            said = self.one::<Account>(work).await;
+        }
+        let deals = self.one::<Opportunity>(work).await;
+        if said == Said::Well { deals } else { said }
+    }
+
+    async fn one<T: Entity>(&self, work: Work) -> Said
+    where
+        S: EntityStore<T>,
+    {
+        match work {
+            Work::Delta => self.execute::<T>(ReadMode::Delta).await,
+            // Calculated values change without the record, so everything is read; then ids are compared.
+            Work::Nightly => {
+                let full = self.execute::<T>(ReadMode::Full).await;
+                let compared = said(Ok(self.world.reconcile::<T>(Brake::default()).await));
+                if full == Said::Well { compared } else { full }
+            }
+        }
+    }
+
+    async fn execute<T: Entity>(&self, mode: ReadMode) -> Said
+    where
+        S: EntityStore<T>,
+    {
+        let engine = self.world.engine::<T>().build().expect("nothing is missing");
+        said(engine.execute(self.world.request().mode(mode)).await)
+    }
+
+    async fn rows_of<T: Entity>(&self) -> Rows
+    where
+        S: EntityStore<T>,
+    {
+        let rows = self.world.rows::<T>().await;
+        rows.into_iter().map(|(id, row)| (id, remote::<T>(&row.state))).collect()
+    }
+
+    fn connect(&mut self) {
+        let login = Login::of(&self.world.org);
+        self.world.crm = client::connect_sharing(&login, self.world.clock(), &self.tokens);
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    Delta,
+    Nightly,
+}
+
+/// What a run's report says.
+pub(crate) fn said(outcome: Result<RunReport, SyncError>) -> Said {
+    let said = match outcome {
+        Ok(RunReport { status: RunStatus::Success | RunStatus::NoChanges, .. }) => return Said::Well,
+        Ok(report) => {
+            let why = report.failure.map_or_else(|| "no reason".to_owned(), |failure| failure.describe());
+            if report.status == RunStatus::Cancelled { Said::Paused(why) } else { Said::Failed(why) }
+        }
+        Err(error) => Said::Failed(error.to_string()),
+    };
+    // For whoever reads why a scenario failed.
+    eprintln!("{said:?}");
+    said
+}
+
+/// A row by remote field, as a story knows it.
+fn remote<T: Entity>(state: &sync_core::history::Folded) -> Row {
+    let names: BTreeMap<&str, &str> = T::REMOTE.iter().copied().collect();
+    let values = state.fields.iter().filter_map(|(name, value)| {
+        let remote = match name.strip_prefix(CUSTOM_PREFIX) {
+            Some(custom) => custom,
+            None => names.get(name.as_str())?,
+        };
+        Some((remote.to_owned(), plain(&value.as_ref().to_json())?))
+    });
+    Row { deleted: state.deleted, values: values.collect() }
+}
+
+impl<S: Backend> Contender for Hexsync<S> {
+    fn truth(&self) -> Truth {
+        truth(self.world.crm(), self.accounts)
+    }
+
+    fn later(&self, seconds: u64) {
+        self.world.later(Duration::from_secs(seconds));
+    }
+
+    async fn run(&mut self) -> Said {
+        self.both(Work::Delta).await
+    }
+
+    async fn tend(&mut self) -> Said {
+        self.world.settle();
+        self.both(Work::Nightly).await
+    }
+
+    async fn restart(&mut self) {
+        self.world.restart().await;
+        self.connect();
+    }
+
+    async fn rows(&self) -> Rows {
+        let mut rows = self.rows_of::<Opportunity>().await;
+        if self.accounts {
+            rows.extend(self.rows_of::<Account>().await);
+        }
+        rows
+    }
+
+    async fn set_aside(&self) -> BTreeSet<String> {
+        let letters = self.world.letters::<Opportunity>().await;
+        letters.into_iter().map(|letter| letter.external_id.to_string()).collect()
+    }
+
+    async fn state_bytes(&self) -> usize {
+        let store = &self.world.store;
+        let mut tx = store.begin().await.expect("the store is there");
+        let cursor = store.cursor(&mut tx, &self.world.scope::<Opportunity>()).await;
+        store.rollback(tx).await.expect("the store is there");
+        cursor.expect("the subscription is there").map_or(0, |cursor| cursor.as_str().len())
+    }
+}
+
+impl<S: Backend> OnSalesforce for Hexsync<S> {
+    async fn enter(stage: Stage) -> Self {
+        let setup = Setup { org: stage.org(), page: stage.page, batch: stage.page, ..Setup::default() };
+        let world = World::<S>::start(setup).await.expect("these stores need no server");
+        world.crm().edit_settings(|settings| settings.rotate_refresh_tokens = stage.rotating);
+        let tokens = Tokens::granted(&Login::of(&world.org)).await;
+        let mut hexsync = Self { world, tokens, accounts: stage.accounts };
+        hexsync.connect();
+        hexsync
+    }
+
+    fn crm(&self) -> &SalesforceControl {
+        self.world.crm()
+    }
+
+    async fn run_twice_at_once(&mut self) -> [Said; 2] {
+        let login = Login::of(&self.world.org);
+        let other = client::connect_sharing(&login, self.world.clock(), &self.tokens);
+        let accounts = salesforce::engine::<Account, S>(&self.world.module(), &other).expect("all is there");
+        let (deals, accounts) = tokio::join!(
+            self.execute::<Opportunity>(ReadMode::Delta),
+            accounts.execute(self.world.request::<Account>()),
+        );
+        [deals, said(accounts)]
+    }
+
+    async fn reconnect(&mut self, refresh_token: String) {
+        self.tokens.grant(&refresh_token).await;
+        self.connect();
+    }
+
+    async fn inherit(&mut self, bookmark: OldBookmark<'_>) {
+        let text = format!(r#"{{"v":1,"stamp":"{}","id":"{}"}}"#, bookmark.stamp, bookmark.id);
+        self.put_cursor(&Cursor::new(text)).await.expect("the subscription is there");
+        self.restart().await;
+    }
+}
+
+impl<S: Backend> Hexsync<S> {
+    async fn put_cursor(&self, cursor: &Cursor) -> Result<(), StoreError> {
+        let store = &self.world.store;
+        let mut tx = store.begin().await?;
+        store.put_cursor(&mut tx, &self.world.scope::<Opportunity>(), cursor).await?;
+        store.commit(tx).await
+    }
+}
