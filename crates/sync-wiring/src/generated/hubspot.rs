@@ -6,8 +6,8 @@ pub use provider_hubspot::*;
 use std::sync::Arc;
 
 use sync_core::{
-    Brake, Canonical, ChangeSource, ExecuteSync, ExecuteSyncBuilder, Provider, ReconcileSource, Scope, Store,
-    Subscription, UserId,
+    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, Scope,
+    Store, Subscription, TableEntity, UserId,
 };
 use sync_detection::PollChangeSource;
 
@@ -22,10 +22,13 @@ pub const POLL_ADAPTER: &str = "hubspot-poll";
 #[must_use]
 pub fn connect<T, S>(engine: ExecuteSyncBuilder<T, S>, crm: &HubspotClient) -> ExecuteSyncBuilder<T, S>
 where
-    T: Canonical + FromHubspot,
+    T: TableEntity + FromHubspot,
     S: Store,
 {
-    engine.source(source(crm)).fetcher(Arc::new(HubspotFetcher::<T>::new(crm.clone())))
+    engine
+        .source(source(crm))
+        .fetcher(Arc::new(HubspotFetcher::<T>::new(crm.clone())))
+        .contracts(T::TABLE.custom_field_policy, PROVIDER)
 }
 
 /// Polls with the filters and stamps of the entity's YAML, where it has one.
@@ -43,10 +46,20 @@ fn source<T: FromHubspot>(crm: &HubspotClient) -> Arc<dyn ChangeSource<T>> {
 /// [`WiringError`] names what is missing.
 pub fn engine<T, S>(module: &SyncModule<S>, crm: &HubspotClient) -> Result<ExecuteSync<T, S>, WiringError>
 where
-    T: Canonical + FromHubspot,
+    T: TableEntity + FromHubspot,
     S: EntityStore<T>,
 {
     Ok(connect(module.engine::<T>(), crm).build()?)
+}
+
+/// Follows the custom fields of `T` in this account.
+#[must_use]
+pub fn fields<T, S>(module: &SyncModule<S>, crm: &HubspotClient) -> FieldTracker<T, S>
+where
+    T: TableEntity + FromHubspot,
+    S: EntityStore<T>,
+{
+    crate::fields::tracker(module, Arc::new(HubspotFields::<T>::new(crm.clone())), PROVIDER)
 }
 
 /// The source of a reconciliation: give it to a request of the subscription as its `source_override`.
@@ -61,14 +74,14 @@ pub fn reconcile<T, S>(
     brake: Brake,
 ) -> ReconcileSource<T, S>
 where
-    T: Canonical + FromHubspot,
+    T: TableEntity + FromHubspot,
     S: EntityStore<T>,
 {
     let filters = T::detection().map(|detection| detection.filters).unwrap_or_default();
     ReconcileSource {
         remote: Arc::new(HubspotListing::new(crm.clone(), T::OBJECT).filters(filters)),
         local: Arc::new(EntityStore::<T>::sink(&**module.store())),
-        fetcher: Arc::new(HubspotFetcher::<T>::new(crm.clone())),
+        fetcher: crate::fields::contracted(module, Arc::new(HubspotFetcher::<T>::new(crm.clone())), PROVIDER),
         unit_of_work: Arc::clone(module.store()),
         scope: Scope {
             tenant: subscription.tenant.clone(),
