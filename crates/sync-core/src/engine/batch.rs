@@ -400,6 +400,8 @@ fn partial_without_row<T>(
         if let Payload::Upsert(record) = &change.payload {
             match record.coverage {
                 Coverage::Full => whole[*slot] = true,
+                Coverage::Partial(_)
+                    if plan::is_supplement(change, record) && !letters.contains_key(&change.external_id) => {}
                 Coverage::Partial(_) if !whole[*slot] => {
                     unknown.push(change.external_id.clone());
                     whole[*slot] = true;

@@ -13,6 +13,8 @@ use crate::{
 
 /// Why a change older than its row is left out (R14).
 pub(super) const STALE: &str = "older than the local row";
+/// Why values of custom fields are left out.
+pub(super) const NOT_HERE: &str = "the record is not here; whatever brings it brings it whole";
 /// Why an echo is left out (R6).
 pub(super) const ECHO: &str = "echo of our own write";
 
@@ -196,7 +198,11 @@ impl<T: Canonical> Slot<T> {
             _ if self.is_newer_than(version) => step.skip(STALE.into()),
             Payload::Delete(deletion) => self.delete(step, deletion, version),
             Payload::Upsert(record) => {
-                let version = if is_supplement(&batch[index], record) { None } else { version };
+                let is_supplement = is_supplement(&batch[index], record);
+                if is_supplement && !self.is_live() {
+                    return step.skip(NOT_HERE.into());
+                }
+                let version = if is_supplement { None } else { version };
                 let is_full = record.coverage == Coverage::Full;
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
@@ -282,8 +288,9 @@ impl<T: Canonical> Slot<T> {
 }
 
 /// Whether a change was read beside the feed, and only for custom fields (a backfill). It says nothing about how new
-/// the other fields are, so it must not make a change of theirs look old that is still on its way (R14).
-fn is_supplement<T>(change: &Change<T>, record: &Record<T>) -> bool {
+/// the other fields are, so it must not make a change of theirs look old that is still on its way (R14); and where there
+/// is no row, there is nothing to supplement: the feed decides which records are here.
+pub(super) fn is_supplement<T>(change: &Change<T>, record: &Record<T>) -> bool {
     change.source == Provenance::Poll
         && matches!(record.coverage, Coverage::Partial(fields) if fields.is_empty())
 }

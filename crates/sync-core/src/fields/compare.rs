@@ -60,7 +60,7 @@ pub(super) fn compare(
 }
 
 impl Compared {
-    /// The fields whose backfill was called for just now.
+    /// Whether a backfill was called for just now.
     pub(super) fn calls_for_backfill(&self, at: DateTime<Utc>) -> bool {
         self.fields.iter().any(|field| field.backfill == Some(FieldBackfill::pending(at)))
     }

@@ -375,32 +375,40 @@ async fn backfill_respects_versions_and_raises_none() {
     assert_eq!(row.record.custom.get("Tier"), Some(&text("gold")));
 }
 
-/// R13: values of a record that is not here, or is deleted here, are no record: it is fetched whole.
+/// Values of a record that is not here, or is deleted here, make no record of it, and nobody is asked for it: the feed
+/// decides which records are here.
 #[tokio::test]
-async fn absent_and_deleted_records_are_fetched_whole() {
+async fn values_of_absent_and_deleted_records_are_left_out() {
     let fields = Fields::new(CustomFieldPolicy::EVOLVE).await;
     fields.track().await;
-    fields
-        .sync([seen("A", deal("a", "new"), 1), seen("B", deal("b", "new"), 2), gone("A", 3), gone("B", 4)])
-        .await;
-    fields.sync([seen("C", deal("c", "new"), 5)]).await;
+    fields.sync([seen("A", deal("a", "new"), 1), gone("A", 2), seen("B", deal("b", "new"), 3)]).await;
     fields.has([field("Tier", "string")]);
     fields.track().await;
     let gold = [("Tier", text("gold"))];
     fields.world.shelf.put("A", with(deal("a", "back"), &gold));
-    fields.world.shelf.put("D", with(deal("d", "new"), &gold));
-    fields.holds(["A", "B", "C", "D", "E"].map(|id| values(id, &gold)));
+    fields.world.shelf.put("C", with(deal("c", "filtered"), &gold));
+    fields.holds(["A", "B", "C"].map(|id| values(id, &gold)));
     let backfill = fields.backfill().await.unwrap();
     let story = fields.world.story(&backfill.run).await;
-    let expected =
-        ["A restored/success", "B noop/success", "C updated/success", "D created/success", "E noop/success"];
-    assert_eq!(story, expected);
-    assert_eq!(
-        fields.row("A").await.record.stage.as_deref(),
-        Some("back"),
-        "no restored row with old fields"
-    );
-    assert!(fields.row("B").await.deleted);
+    assert_eq!(story, ["A noop/skipped", "B updated/success", "C noop/skipped"]);
+    assert!(fields.world.shelf.asked.lock().unwrap().is_empty());
+    assert!(fields.row("A").await.deleted);
+}
+
+/// R13: a partial record of the feed that is deleted here is fetched whole, not restored with what it was.
+#[tokio::test]
+async fn partial_record_that_is_deleted_here_is_fetched_whole() {
+    let world = World::new().await;
+    world.sync([seen("A", deal("a", "old"), 1), gone("A", 2)]).await;
+    world.shelf.put("A", deal("a", "back"));
+    let mut name = FieldSet::EMPTY;
+    name.insert(0);
+    let report = world.sync([Change::partial("A", deal("a", "-"), name)]).await;
+    assert_eq!(world.story(&report).await, ["A restored/success"]);
+    let mut tx = world.store.begin().await.unwrap();
+    let row =
+        world.sink.find_many(&mut tx, &world.scope(), &["A".into()]).await.unwrap().pop().unwrap().unwrap();
+    assert_eq!(row.record.stage.as_deref(), Some("back"));
 }
 
 /// R11: values of a parked record are folded over what is parked, and wait with it.
