@@ -20,7 +20,9 @@ create table custom_field_values (
     -- The `id` of a row of the entity's table. No foreign key, for it would have to name one table; the trigger of
     -- that table removes the values of rows that are removed.
     row_id        uuid    not null,
-    definition_id bigint  not null references custom_field_definitions (id) on delete cascade,
+    -- No foreign key either: checking it took as long again as writing the values. A trigger removes the values of
+    -- definitions that are removed.
+    definition_id bigint  not null,
     kind          text    not null,
     bool_value    boolean,
     number_value  numeric,
@@ -40,3 +42,13 @@ begin
     return null;
 end
 $$;
+
+create function sync_remove_custom_field() returns trigger language plpgsql set search_path from current as $$
+begin
+    delete from custom_field_values where definition_id in (select id from removed);
+    return null;
+end
+$$;
+
+create trigger custom_field_definitions_values after delete on custom_field_definitions
+    referencing old table as removed for each statement execute function sync_remove_custom_field();

@@ -5,6 +5,7 @@
 mod checks;
 mod cost;
 mod database;
+mod fields;
 mod kill;
 mod lease;
 mod links;

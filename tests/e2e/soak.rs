@@ -77,7 +77,7 @@ fn setup(seed: u64) -> Setup {
 }
 
 /// The seeds of the environment, or these.
-fn seeds(usual: [u64; 3]) -> Vec<u64> {
+pub(crate) fn seeds(usual: [u64; 3]) -> Vec<u64> {
     let asked = std::env::var("HEXSYNC_SOAK_SEEDS").unwrap_or_default();
     let asked: Vec<u64> = asked.split(',').filter_map(|seed| seed.trim().parse().ok()).collect();
     if asked.is_empty() { usual.to_vec() } else { asked }

@@ -4,11 +4,12 @@ use crm_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::contender::{Said, scenarios};
-use crate::naive::Habits;
+use crate::hexsync::Hexsync;
+use crate::naive::{Habits, Naive};
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit, deals};
 use crate::verdict::{Finding, Verdict};
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 18: a renewal that fails, or that another process makes at the same moment, leaves nobody stuck.
     hexsync_survives_a_race_for_the_token, naive_poller_fails_a_race_for_the_token = token_race => Stuck;
     /// 19: a further grant of the same user ends the oldest one: say so, and don't hammer on.

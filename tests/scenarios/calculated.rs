@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use crate::contender::scenarios;
+use crate::hexsync::Hexsync;
+use crate::naive::Naive;
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit};
 use crate::verdict::Verdict;
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 9: formulas over the parent and over changed constants move no stamp.
     hexsync_survives_formulas, naive_poller_fails_formulas = formulas => Stale;
 }

@@ -55,26 +55,26 @@ pub(crate) trait Contender: Sized {
 
 /// Makes the tests of scenarios: this engine survives each on every store, and the naive poller fails as expected.
 macro_rules! scenarios {
-    ($($(#[$doc:meta])* $survives:ident, $fails:ident = $story:ident => $kind:ident;)+) => {
+    ($hexsync:ident vs $naive:ident; $($(#[$doc:meta])* $survives:ident, $fails:ident = $story:ident => $kind:ident;)+) => {
         $(
             mod $survives {
                 $(#[$doc])*
                 #[tokio::test]
                 async fn sqlite() {
-                    super::$story::<crate::hexsync::Hexsync<sync_sqlite::SqliteStore>>().await.is_clean();
+                    super::$story::<super::$hexsync<sync_sqlite::SqliteStore>>().await.is_clean();
                 }
 
                 $(#[$doc])*
                 #[tokio::test]
                 async fn memory() {
-                    super::$story::<crate::hexsync::Hexsync<sync_memory::MemoryStore>>().await.is_clean();
+                    super::$story::<super::$hexsync<sync_memory::MemoryStore>>().await.is_clean();
                 }
             }
 
             $(#[$doc])*
             #[tokio::test]
             async fn $fails() {
-                $story::<crate::naive::Naive>().await.tells(crate::verdict::Kind::$kind);
+                $story::<$naive>().await.tells(crate::verdict::Kind::$kind);
             }
         )+
     };

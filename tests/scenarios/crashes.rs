@@ -1,10 +1,12 @@
 //! Processes that die, and releases that take over from one another.
 
 use crate::contender::scenarios;
+use crate::hexsync::Hexsync;
+use crate::naive::Naive;
 use crate::salesforce::{OldBookmark, OnSalesforce, Stage, deals, die_while_running, queries};
 use crate::verdict::{Finding, Verdict};
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 17: a process that dies near the end of a long run has not worked for nothing.
     hexsync_survives_death_in_a_run, naive_poller_fails_death_in_a_run = death_in_a_run => Repeated;
     /// 23: a new release goes on where the old one stopped.

@@ -4,11 +4,12 @@ use crm_sandbox::{Fault, FaultRule};
 use serde_json::json;
 
 use crate::contender::scenarios;
-use crate::naive::Habits;
+use crate::hexsync::Hexsync;
+use crate::naive::{Habits, Naive};
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit, deals};
 use crate::verdict::Verdict;
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 6: records that go to the bin are told of by no ordinary query, and some come back.
     hexsync_survives_binned_records, naive_poller_fails_binned_records = binned_records => Ghosts;
     /// 7: records that are removed for good leave no trace in any feed.

@@ -78,15 +78,19 @@ enum Work {
     Nightly,
 }
 
-fn said(outcome: Result<RunReport, SyncError>) -> Said {
-    match outcome {
-        Ok(RunReport { status: RunStatus::Success | RunStatus::NoChanges, .. }) => Said::Well,
+/// What a run's report says.
+pub(crate) fn said(outcome: Result<RunReport, SyncError>) -> Said {
+    let said = match outcome {
+        Ok(RunReport { status: RunStatus::Success | RunStatus::NoChanges, .. }) => return Said::Well,
         Ok(report) => {
             let why = report.failure.map_or_else(|| "no reason".to_owned(), |failure| failure.describe());
             if report.status == RunStatus::Cancelled { Said::Paused(why) } else { Said::Failed(why) }
         }
         Err(error) => Said::Failed(error.to_string()),
-    }
+    };
+    // For whoever reads why a scenario failed.
+    eprintln!("{said:?}");
+    said
 }
 
 /// A row by remote field, as a story knows it.

@@ -3,10 +3,12 @@
 use crm_sandbox::{Fault, FaultRule};
 
 use crate::contender::{Said, scenarios};
+use crate::hexsync::Hexsync;
+use crate::naive::Naive;
 use crate::salesforce::{OnSalesforce, Stage, queries};
 use crate::verdict::{Finding, Verdict};
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 15: the calls of the day are nearly spent: stop, leave the others theirs, and go on tomorrow.
     hexsync_survives_the_daily_limit, naive_poller_fails_the_daily_limit = daily_limit => QuotaOverrun;
     /// 15: nor does anybody wait, asking again and again, for the calls of tomorrow.

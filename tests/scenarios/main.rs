@@ -12,6 +12,7 @@
 
 mod contender;
 mod hexsync;
+mod hubspot;
 mod naive;
 mod salesforce;
 mod verdict;

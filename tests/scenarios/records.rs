@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use crate::contender::scenarios;
+use crate::hexsync::Hexsync;
+use crate::naive::Naive;
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit, deals};
 use crate::verdict::{Finding, Verdict};
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 21: no run says that all is well while records are left out and nobody is told of them.
     hexsync_survives_unfit_records, naive_poller_fails_unfit_records = unfit_records => Swallowed;
 }

@@ -8,11 +8,12 @@ use e2e::edit::fields;
 use serde_json::json;
 
 use crate::contender::scenarios;
-use crate::naive::{Bookmark, Habits};
+use crate::hexsync::Hexsync;
+use crate::naive::{Bookmark, Habits, Naive};
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit, deals, run_while};
 use crate::verdict::Verdict;
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 13: fields that go or change their type take no records along.
     hexsync_survives_schema_changes, naive_poller_fails_schema_changes = schema_changes => Stale;
     /// 14: old records hold values in a new field, and their stamps don't tell.

@@ -8,11 +8,12 @@ use e2e::edit::fields;
 use serde_json::json;
 
 use crate::contender::scenarios;
+use crate::hexsync::Hexsync;
 use crate::naive::{Bookmark, Boundary, Habits, Naive, Paging};
 use crate::salesforce::{OnSalesforce, Stage, bulk_edit, by_stamp, deals, late_edit, queries, run_while};
 use crate::verdict::{Finding, Verdict};
 
-scenarios! {
+scenarios! { Hexsync vs Naive;
     /// 1: a bulk edit gives more records one stamp than fit a page.
     hexsync_survives_a_bulk_edit, naive_poller_fails_a_bulk_edit = bulk_edit_of_one_stamp => Stale;
     /// 3: an edit can be seen some seconds after its stamp, and after younger ones.

@@ -6,12 +6,10 @@ use entity_contact::Contact;
 use entity_opportunity::Opportunity;
 use entity_user::User;
 use provider_salesforce::FromSalesforce;
-use sync_core::TableDef;
+use sync_core::TableEntity;
 
 /// An entity with its table and the remote fields behind its own.
-pub trait Entity: FromSalesforce {
-    /// Where it is kept.
-    const TABLE: TableDef;
+pub trait Entity: FromSalesforce + TableEntity {
     /// Field and remote field, for every field.
     const REMOTE: &'static [(&'static str, &'static str)];
     /// Remote custom fields that change without the record, because they come from its parent. A poll can't see
@@ -20,7 +18,6 @@ pub trait Entity: FromSalesforce {
 }
 
 impl Entity for User {
-    const TABLE: TableDef = entity_user::TABLE;
     const REMOTE: &'static [(&'static str, &'static str)] = &[
         ("name", "Name"),
         ("email", "Email"),
@@ -35,7 +32,6 @@ impl Entity for User {
 }
 
 impl Entity for Account {
-    const TABLE: TableDef = entity_account::TABLE;
     const REMOTE: &'static [(&'static str, &'static str)] = &[
         ("name", "Name"),
         ("kind", "Type"),
@@ -56,7 +52,6 @@ impl Entity for Account {
 }
 
 impl Entity for Contact {
-    const TABLE: TableDef = entity_contact::TABLE;
     const REMOTE: &'static [(&'static str, &'static str)] = &[
         ("name", "Name"),
         ("first_name", "FirstName"),
@@ -78,7 +73,6 @@ impl Entity for Contact {
 }
 
 impl Entity for Opportunity {
-    const TABLE: TableDef = entity_opportunity::TABLE;
     const REMOTE: &'static [(&'static str, &'static str)] = &[
         ("name", "Name"),
         ("stage", "StageName"),

@@ -63,7 +63,7 @@ pub struct Row {
     /// Its fields that are not empty.
     pub state: Folded,
     /// Its links that are not empty: field, and whether it is bound as it should be (to its parent's row if there is
-    /// one, to nothing otherwise).
+    /// one, or that of the record its parent was merged into, to nothing otherwise).
     pub bound: Vec<(&'static str, Binding)>,
 }
 
@@ -103,7 +103,10 @@ fn select<T: Entity>(text: impl Fn(&str) -> String, tenant: &str, connection: &s
         columns.push(format!("e{n}.external_id"));
         joins.push_str(&format!(
             " left join {parents} b{n} on b{n}.id = t.{id} left join {parents} e{n} on e{n}.tenant_id = t.tenant_id \
-             and e{n}.connection_id = t.connection_id and e{n}.external_id = t.{external}"
+             and e{n}.connection_id = t.connection_id and e{n}.external_id = coalesce((select r.winner_external_id \
+             from sync_redirects r where r.tenant_id = t.tenant_id and r.connection_id = t.connection_id \
+             and r.entity = '{parent}' and r.loser_external_id = t.{external}), t.{external})",
+            parent = link.parent_entity
         ));
     }
     format!(

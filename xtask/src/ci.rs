@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{layers, process, test, tidy};
+use crate::{codegen, layers, process, test, tidy};
 
 /// What `cargo xtask ci` understands.
 #[derive(Debug, clap::Args)]
@@ -31,6 +31,7 @@ const STEPS: &[Step] = &[
     ("fmt", fmt),
     ("check-layers", |workspace| layers::run(workspace).map(|()| Outcome::Passed)),
     ("tidy", |workspace| tidy::run(workspace).map(|()| Outcome::Passed)),
+    ("codegen", |workspace| codegen::check(&workspace.root).map(|()| Outcome::Passed)),
     ("readme", readme),
     ("deny", deny),
     ("clippy", clippy),

@@ -4,6 +4,7 @@
 
 mod bench;
 mod ci;
+mod codegen;
 mod layers;
 mod process;
 mod services;
@@ -33,6 +34,8 @@ enum Command {
     Test(test::Args),
     /// Run everything that CI runs, in its order.
     Ci(ci::Args),
+    /// Write what follows from the entities' YAML files.
+    Codegen(codegen::Args),
     /// Check which crate depends on which.
     CheckLayers,
     /// Check the rules of the house: sizes, manifests, paired test ids and the like.
@@ -57,11 +60,17 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     process::catch_signals()?;
+    if let Command::Codegen(args) = &cli.command {
+        codegen::run(&workspace::root()?, args)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let workspace = Workspace::load()?;
     match cli.command {
         Command::Services(args) => services::foreground(&workspace, &args)?,
         Command::Test(args) => return test::run(&workspace, &args),
         Command::Ci(args) => return ci::run(&workspace, &args),
+        // Done above, without what cargo knows.
+        Command::Codegen(_) => {}
         Command::CheckLayers => layers::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Bench(args) => return bench::run(&workspace, &args),

@@ -14,6 +14,15 @@ pub(crate) struct Workspace {
     pub(crate) metadata: Metadata,
 }
 
+/// The root of the workspace around the current directory, found without cargo: a crate in the making may be one
+/// that cargo can't read yet.
+pub(crate) fn root() -> Result<PathBuf> {
+    let here = std::env::current_dir().context("finding the current directory")?;
+    let is_root = |folder: &&std::path::Path| folder.join("xtask/Cargo.toml").is_file();
+    let root = here.ancestors().find(is_root).context("run this inside the repository")?;
+    Ok(root.to_owned())
+}
+
 impl Workspace {
     /// Finds the workspace around the current directory.
     pub(crate) fn load() -> Result<Self> {

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 pub mod clock;
+mod csv_rows;
 pub mod faults;
 pub mod hubspot;
 pub mod salesforce;

@@ -153,7 +153,7 @@ pub(crate) const PRODUCT: &[&str] = &["Basic", "Plus", "Pro", "Enterprise", "Har
 pub(crate) const TITLE: &[&str] =
     &["CEO", "CFO", "Buyer", "Head of IT", "Engineer", "Geschäftsführerin", "VP Operations", "Analyst"];
 
-pub(super) const UNDERTAKING: &[&str] = &[
+pub(crate) const UNDERTAKING: &[&str] = &[
     "rollout",
     "data migration",
     "Schulung Süd",
@@ -163,7 +163,7 @@ pub(super) const UNDERTAKING: &[&str] = &[
     "integration \"north\"",
     "décommissionnement",
 ];
-pub(super) const PROBLEM: &[&str] = &[
+pub(crate) const PROBLEM: &[&str] = &[
     "Cannot log in",
     "Invoice shows the wrong amount",
     "Gerät startet nicht",

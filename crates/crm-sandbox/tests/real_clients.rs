@@ -1,4 +1,4 @@
-//! Public client libraries work against the simulated org. They come from their registries and are kept under the
+//! Public client libraries work against the simulated CRMs. They come from their registries and are kept under the
 //! cargo target directory; without pip, npm or a registry the tests say so and pass, unless
 //! `HEXSYNC_REQUIRE_SERVICES=1`.
 
@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use crm_sandbox::SalesforceSandbox;
+use crm_sandbox::hubspot::generate::AccountSpec;
 use crm_sandbox::salesforce::Running;
 use crm_sandbox::salesforce::generate::OrgSpec;
+use crm_sandbox::{HubspotSandbox, SalesforceSandbox, hubspot};
 use serde_json::{Value as Json, json};
 
 const SIMPLE_SALESFORCE: &str = "simple-salesforce==1.12.10";
@@ -19,9 +20,15 @@ const JSFORCE: &str = "jsforce@3.10.16";
 const OBJECTS: [&str; 7] =
     ["Account", "Case", "Contact", "Opportunity", "OpportunityContactRole", "Project__c", "User"];
 
+const HUBSPOT_API_CLIENT: &str = "hubspot-api-client==12.0.0";
+const HUBSPOT_NODE_CLIENT: &str = "@hubspot/api-client@14.0.1";
 /// Opportunities: more than two pages, some of them in the bin.
 const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 50, contacts: 0, opportunities: 4_400, ..OrgSpec::EMPTY };
 const LIVE: usize = 4_389;
+/// Deals: several pages, some of them archived.
+const ACCOUNT: AccountSpec =
+    AccountSpec { owners: 12, companies: 60, contacts: 100, deals: 850, tickets: 0, projects: 30 };
+const LIVE_DEALS: usize = 848;
 /// How long an installation or a client may take.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -54,7 +61,7 @@ fn run(command: &mut Command) -> Result<Output, String> {
 
 /// A folder that survives from run to run. Its name changes with the version, so that a new one is installed anew.
 fn cache(name: &str) -> PathBuf {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace(['=', '@', '.'], "-"));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name.replace(['=', '@', '.', '/'], "-"));
     std::fs::create_dir_all(&folder).unwrap();
     folder
 }
@@ -83,14 +90,27 @@ async fn drive(mut command: Command) -> Json {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-#[tokio::test]
-async fn simple_salesforce_reads_and_writes() {
-    let folder = cache(SIMPLE_SALESFORCE);
+/// The folder of a package from PyPI; nothing when it can't be installed.
+fn from_pypi(package: &str) -> Option<PathBuf> {
+    let folder = cache(package);
     let mut pip = Command::new("python3");
     pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--target"]);
-    if let Err(why) = install(&folder, pip.arg(&folder).arg(SIMPLE_SALESFORCE)) {
-        return skip(&why);
-    }
+    install(&folder, pip.arg(&folder).arg(package)).map_err(|why| skip(&why)).ok()?;
+    Some(folder)
+}
+
+/// The folder of a package from npm; nothing when it can't be installed.
+fn from_npm(package: &str) -> Option<PathBuf> {
+    let folder = cache(package);
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(package);
+    install(&folder, &mut npm).map_err(|why| skip(&why)).ok()?;
+    Some(folder)
+}
+
+#[tokio::test]
+async fn simple_salesforce_reads_and_writes() {
+    let Some(folder) = from_pypi(SIMPLE_SALESFORCE) else { return };
     let running = org().await;
     let token = running.control().open_session();
     let mut python = Command::new("python3");
@@ -122,12 +142,7 @@ async fn simple_salesforce_reads_and_writes() {
 
 #[tokio::test]
 async fn jsforce_refreshes_reads_and_writes() {
-    let folder = cache(JSFORCE);
-    let mut npm = Command::new("npm");
-    npm.args(["install", "--silent", "--no-audit", "--no-fund", "--prefix"]).arg(&folder).arg(JSFORCE);
-    if let Err(why) = install(&folder, &mut npm) {
-        return skip(&why);
-    }
+    let Some(folder) = from_npm(JSFORCE) else { return };
     let running = org().await;
     let app = running.credentials();
     let mut node = Command::new("node");
@@ -155,6 +170,90 @@ async fn jsforce_refreshes_reads_and_writes() {
         "identity": "integration@example.com",
         "limit": 15_000,
         "usage": 15_000,
+    });
+    assert_eq!(seen, expected);
+}
+
+/// An account with the limits of a real one.
+async fn account() -> hubspot::Running {
+    HubspotSandbox::builder().account(ACCOUNT).start().await.unwrap()
+}
+
+#[tokio::test]
+async fn hubspot_api_client_refreshes_reads_and_writes() {
+    let Some(folder) = from_pypi(HUBSPOT_API_CLIENT) else { return };
+    let running = account().await;
+    let app = running.credentials();
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", &folder).env("NO_PROXY", "127.0.0.1").arg(script("hubspot_client.py"));
+    python.args([running.base_url(), &app.client_id, &app.client_secret, &app.refresh_token]);
+    let seen = drive(python).await;
+    let expected = json!({
+        "expired": 401,
+        "expires_in": 1_800,
+        "token_of": "access",
+        "all_deals": {"rows": LIVE_DEALS, "distinct": LIVE_DEALS},
+        "archived_deals": 2,
+        "page": {"rows": 100, "more": true},
+        "searched": {"total": LIVE_DEALS, "distinct": LIVE_DEALS},
+        "linked": {"with": seen["linked"]["with"], "without": seen["linked"]["without"], "labels": ["", "Primary"]},
+        "projects": 30,
+        "amount": "number",
+        "calculated": true,
+        "own_property": false,
+        "made_property": "number",
+        "pipelines": ["Sales Pipeline", "Renewals"],
+        "owners": 11,
+        "archived_owners": [null],
+        "schemas": ["Projects"],
+        "conflict": [409, true],
+        "row": "+49 30 1",
+        "read": [1, 1, ["1"]],
+        "created": [2, ["b"]],
+        "upserted": [[true, true], [false, false]],
+        "merged": [true, true],
+        "linked_to": [true],
+        "after_archive": 404,
+        "in_archive": true,
+        "after_purge": 404,
+    });
+    assert_eq!(seen, expected);
+    let count = |key: &str| seen["linked"][key].as_u64().unwrap();
+    assert_eq!(count("with") + count("without"), 40, "rows without associations are errors of a 207");
+    assert!(count("without") > 0);
+}
+
+#[tokio::test]
+async fn hubspot_node_client_refreshes_retries_reads_and_writes() {
+    let Some(folder) = from_npm(HUBSPOT_NODE_CLIENT) else { return };
+    let running = account().await;
+    let app = running.credentials();
+    let mut node = Command::new("node");
+    node.env("NO_PROXY", "127.0.0.1").arg(script("hubspot_client.mjs"));
+    node.args([running.base_url(), &app.client_id, &app.client_secret, &app.refresh_token]).arg(&folder);
+    let seen = drive(node).await;
+    let expected = json!({
+        "expired": 401,
+        "expiresIn": 1_800,
+        "allDeals": {"rows": LIVE_DEALS, "distinct": LIVE_DEALS},
+        "searched": {"total": LIVE_DEALS, "distinct": LIVE_DEALS},
+        "after500": 200,
+        "after429OfSearch": 200,
+        "after429": 200,
+        "afterDaily": 429,
+        "retries": ["500", "500", "429", "429"],
+        "amount": "number",
+        "pipelines": ["Sales Pipeline", "Renewals"],
+        "owners": 11,
+        "schemas": ["Projects"],
+        "created": "Żółw",
+        "conflict": 409,
+        "row": {"phone": "1", "created": true},
+        "read": {"rows": 1, "errors": 1, "ids": ["1"]},
+        "many": {"rows": 1, "trace": ["b"]},
+        "merged": true,
+        "linked": {"labels": ["Primary", null], "same": true, "without": 1},
+        "afterArchive": 404,
     });
     assert_eq!(seen, expected);
 }

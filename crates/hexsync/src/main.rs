@@ -3,9 +3,9 @@
 mod app;
 mod cli;
 mod config;
-mod entity;
 mod error;
 mod exit;
+mod generated;
 mod output;
 mod signals;
 

@@ -133,15 +133,12 @@ impl HubspotClient {
         match Remote::of(T::OBJECT) {
             Remote::Owners => Plan::new::<T>(Known::Owners, &self.config, filters),
             Remote::Links { from, to } => {
-                let (from, to) = (self.path_of(from).await.map_err(of)?, self.path_of(to).await.map_err(of)?);
-                Plan::new::<T>(Known::Links { from, to }, &self.config, filters)
+                let (parent, to) =
+                    (self.description(from, from_memory).await?, self.path_of(to).await.map_err(of)?);
+                Plan::new::<T>(Known::Links { parent: &parent, to }, &self.config, filters)
             }
             Remote::Object(object) => {
-                let remembered = if from_memory { self.remembered(object) } else { None };
-                let description = match remembered {
-                    Some(description) => description,
-                    None => self.properties(object).await?,
-                };
+                let description = self.description(object, from_memory).await?;
                 let mut link_paths = Vec::new();
                 for link in linked::<T>() {
                     link_paths.push(self.path_of(&link).await.map_err(of)?);
@@ -149,6 +146,17 @@ impl HubspotClient {
                 let known = Known::Object { description: &description, link_paths };
                 Plan::new::<T>(known, &self.config, filters)
             }
+        }
+    }
+
+    async fn description(
+        &self,
+        object: &str,
+        from_memory: bool,
+    ) -> Result<Arc<ObjectDescription>, SourceError> {
+        match self.remembered(object).filter(|_| from_memory) {
+            Some(description) => Ok(description),
+            None => self.properties(object).await,
         }
     }
 

@@ -20,18 +20,18 @@ use crate::wire::Row;
 /// Lists the customer's own properties of an object, and reads single ones for all records.
 ///
 /// Owners and associations have none.
-pub struct HubspotCustomFields<T> {
+pub struct HubspotFields<T> {
     client: HubspotClient,
     entity: PhantomData<fn() -> T>,
 }
 
-impl<T> Clone for HubspotCustomFields<T> {
+impl<T> Clone for HubspotFields<T> {
     fn clone(&self) -> Self {
         Self { client: self.client.clone(), entity: PhantomData }
     }
 }
 
-impl<T: FromHubspot> HubspotCustomFields<T> {
+impl<T: FromHubspot> HubspotFields<T> {
     /// Of this account.
     #[must_use]
     pub fn new(client: HubspotClient) -> Self {
@@ -89,7 +89,7 @@ fn remote_field(property: &PropertyDescription) -> RemoteField {
 }
 
 #[async_trait]
-impl<T: FromHubspot> CustomFieldSource<T> for HubspotCustomFields<T> {
+impl<T: FromHubspot> CustomFieldSource<T> for HubspotFields<T> {
     async fn custom_fields(&self, _: &Subscription) -> Result<Vec<RemoteField>, SourceError> {
         let Remote::Object(object) = Remote::of(T::OBJECT) else { return Ok(Vec::new()) };
         let description = self.client.properties(object).await?;

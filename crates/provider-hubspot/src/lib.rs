@@ -25,7 +25,7 @@ mod wire;
 
 pub use client::{HubspotClient, HubspotClientBuilder};
 pub use config::{CustomFieldSelection, HubspotConfig};
-pub use custom::HubspotCustomFields;
+pub use custom::HubspotFields;
 pub use fetch::HubspotFetcher;
 pub use id::HubspotId;
 pub use listing::HubspotListing;

@@ -27,6 +27,7 @@ pub struct HubspotListing {
     client: HubspotClient,
     object: &'static str,
     keeps_archived: bool,
+    values: bool,
     filters: Arc<[Filter]>,
 }
 
@@ -34,7 +35,7 @@ impl HubspotListing {
     /// All records of an object; of owners, the live ones.
     #[must_use]
     pub fn new(client: HubspotClient, object: &'static str) -> Self {
-        Self { client, object, keeps_archived: false, filters: Arc::default() }
+        Self { client, object, keeps_archived: false, values: false, filters: Arc::default() }
     }
 
     /// All records of what an entity reads, archived owners included where they are records to it.
@@ -47,6 +48,14 @@ impl HubspotListing {
     #[must_use]
     pub fn filters(mut self, filters: impl IntoIterator<Item = Filter>) -> Self {
         self.filters = filters.into_iter().collect();
+        self
+    }
+
+    /// Has the comparison fetch every record, not only those whose stamp is newer: it finds what moves no stamp,
+    /// such as changed associations and calculated properties. A call per hundred records more.
+    #[must_use]
+    pub fn comparing_values(mut self) -> Self {
+        self.values = true;
         self
     }
 
@@ -101,8 +110,8 @@ impl HubspotListing {
 
     /// A row that can't be told makes the listing worthless: whichever record it is would look like a ghost.
     fn rows(&self, plan: &Plan, rows: &[Row]) -> Result<Vec<ListedRow>, SourceError> {
-        let read_at = self.client.server_now();
-        let rows: Result<Vec<_>, _> = rows.iter().map(|row| plan.list(row, read_at)).collect();
+        let at = (self.values || plan.is_links()).then(|| self.client.server_now());
+        let rows: Result<Vec<_>, _> = rows.iter().map(|row| plan.list(row, at)).collect();
         match rows {
             Ok(rows) => Ok(rows.into_iter().flatten().collect()),
             Err(error) => Err(SourceError::Transient { call: "list ids", source: Box::new(error) }),

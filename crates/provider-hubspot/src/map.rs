@@ -5,7 +5,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 use sync_core::{Coverage, ExternalId, FieldSet, ListedRow, Payload, Record, Unreadable, Version};
-use sync_detection::FieldMapping;
+use sync_detection::{DetectionConfig, FieldMapping};
 
 use crate::id::{HubspotId, PairId};
 use crate::plan::{MERGED, Plan};
@@ -27,6 +27,12 @@ pub trait FromHubspot: sync_core::Canonical {
     /// company; `id`, `createdAt`, `updatedAt`, `archived` and `url` for what a record has beside its properties.
     /// Associations have `from`, `to`, `label` and `primary`.
     fn mapping() -> &'static [FieldMapping];
+
+    /// How its changes are noticed, where an `entity.yaml` says so; its filters then hold for polling and listing.
+    #[must_use]
+    fn detection() -> Option<DetectionConfig> {
+        None
+    }
 
     /// Reads a record for which everything of the [`mapping`](Self::mapping) was asked. The customer's own
     /// properties are added afterwards, where the entity has a place for them.
@@ -112,14 +118,19 @@ impl Plan {
         HubspotRecord::parse(row.text()).ok().and_then(|record| self.stamp(&record).ok().flatten())
     }
 
-    /// A row of a listing; `None` when it does not pass the filters.
+    /// A row of a listing, with this instant as its version instead of its stamp if there is one; `None` when it
+    /// does not pass the filters.
     ///
     /// # Errors
     /// [`RecordError`] when it has no usable id or stamp, or can't be filtered.
-    pub(crate) fn list(&self, row: &Row, read_at: DateTime<Utc>) -> Result<Option<ListedRow>, RecordError> {
+    pub(crate) fn list(
+        &self,
+        row: &Row,
+        at: Option<DateTime<Utc>>,
+    ) -> Result<Option<ListedRow>, RecordError> {
         let record = HubspotRecord::parse(row.text())?;
         let external_id = HubspotRecord::required("id", row_id(row))?;
-        let stamp = if self.is_links() { Some(read_at) } else { self.stamp(&record)? };
+        let stamp = at.map_or_else(|| self.stamp(&record), |at| Ok(Some(at)))?;
         let listed = ListedRow { external_id, version: stamp.map(version) };
         Ok(self.passes(&record)?.then_some(listed))
     }

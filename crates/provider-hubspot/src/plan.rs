@@ -81,9 +81,9 @@ pub(crate) enum Known<'a> {
         description: &'a ObjectDescription,
         link_paths: Vec<String>,
     },
-    /// The paths of both objects of an association.
+    /// The description of the object that is walked, and the other one's name in paths.
     Links {
-        from: String,
+        parent: &'a ObjectDescription,
         to: String,
     },
     Owners,
@@ -120,10 +120,11 @@ impl Plan {
             Known::Object { description, link_paths } => {
                 Self::of_object::<T>(description, link_paths, config, filters)
             }
-            Known::Links { from, to } => {
-                let walked_stamp = modified_property(&from);
-                let mut plan = Self { path: from, to_path: to, walked_stamp, ..Self::empty(remote) };
-                plan.properties.push(walked_stamp.to_owned());
+            Known::Links { parent, to } => {
+                let walked_stamp = stamp_of(parent)?;
+                let path = parent.path.clone();
+                let mut plan = Self { path, to_path: to, walked_stamp, ..Self::empty(remote) };
+                plan.ask(walked_stamp);
                 plan.check_fixed(T::OBJECT, T::mapping(), PAIR, filters)?;
                 Ok(plan)
             }
@@ -215,7 +216,7 @@ impl Plan {
         config: &HubspotConfig,
         filters: &[Filter],
     ) -> Result<Self, SourceError> {
-        let stamp = modified_property(&object.path);
+        let stamp = stamp_of(object)?;
         let mut plan = Self {
             path: object.path.clone(),
             stamp: Some(stamp.to_owned()),
@@ -225,12 +226,6 @@ impl Plan {
             tells_merged: usable(object, MERGED),
             ..Self::empty(Remote::of(T::OBJECT))
         };
-        if !usable(object, stamp) {
-            return Err(refuse(
-                "NO_STAMP",
-                format!("{} has no property `{stamp}` and can't be read incrementally", object.name),
-            ));
-        }
         plan.ask(stamp);
         for mapping in T::mapping() {
             plan.ask_mapped(&mapping.source, object)?;
@@ -356,6 +351,18 @@ impl Plan {
     pub(crate) fn is_links(&self) -> bool {
         matches!(self.remote, Remote::Links { .. })
     }
+}
+
+/// The property with the instant of a record's last modification, which the object has to have.
+fn stamp_of(object: &ObjectDescription) -> Result<&'static str, SourceError> {
+    let stamp = modified_property(&object.path);
+    if usable(object, stamp) {
+        return Ok(stamp);
+    }
+    Err(refuse(
+        "NO_STAMP",
+        format!("{} has no property `{stamp}` and can't be read incrementally", object.name),
+    ))
 }
 
 /// Whether a property is there and can be asked for: names that need escaping are none of HubSpot's.

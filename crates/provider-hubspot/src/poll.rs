@@ -9,7 +9,7 @@ use sync_core::{
     Change, ChangeSource, ChangeStream, Cursor, DeleteEvidence, Deletion, ExternalId, Payload, SourceError,
     Subscription, Version,
 };
-use sync_detection::Filter;
+use sync_detection::{Filter, PollFetch, PollRequest};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::Instrument;
@@ -80,6 +80,13 @@ impl<T: FromHubspot> ChangeSource<T> for HubspotPollSource<T> {
 
     fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
         self.read(Arc::clone(&self.filters), cursor)
+    }
+}
+
+/// As a fetcher it reads with the request's filters instead of its own.
+impl<T: FromHubspot> PollFetch<T> for HubspotPollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.filters.into(), request.cursor)
     }
 }
 

@@ -126,13 +126,9 @@ struct Pages<'a> {
 }
 
 impl Pages<'_> {
-    /// Fixes the upper bound by HubSpot's own clock, and reads what was archived until then.
+    /// Fixes the upper bound by HubSpot's own clock, which the description told, and reads what was archived until then.
     async fn begin(&mut self) -> Result<(Position, DateTime<Utc>), Stop> {
         let client = &self.reader.client;
-        if self.plan.is_links() {
-            // Nothing was asked so far that would have told the time.
-            self.of(client.list(&self.plan.path, crate::calls::Shown::Properties(&[]), None, false).await)?;
-        }
         let bound = (client.server_now() - delta(client.config().settle_lag)).trunc_subsecs(3);
         let at = self.reader.stored.clone().unwrap_or(Position::Load { since: bound, page: None });
         if !self.plan.is_links() {

@@ -98,3 +98,81 @@ fn pushed_down(plan: &Plan) -> Vec<SearchFilter> {
 fn filter(property: &str, operator: &'static str, value: String) -> SearchFilter {
     SearchFilter { property_name: property.to_owned(), operator, value: Some(value), values: Vec::new() }
 }
+
+#[cfg(test)]
+mod tests {
+    use sync_detection::Filter;
+
+    use super::*;
+    use crate::plan::Plan;
+
+    fn window() -> Window {
+        let at = |text: &str| text.parse().unwrap();
+        Window {
+            from: at("2026-01-02T10:00:00Z"),
+            fresh: at("2026-01-02T10:10:00Z"),
+            to: at("2026-01-02T10:30:00.123Z"),
+        }
+    }
+
+    fn plan(properties: usize, filters: &[&str]) -> Plan {
+        let property =
+            |name: String| serde_json::json!({"name": name, "type": "string", "hubspotDefined": true});
+        let names = ["stage".to_owned(), "kind".to_owned()];
+        let description: crate::describe::ObjectDescription = serde_json::from_value(serde_json::json!({
+            "name": "deals", "path": "deals", "properties": names.map(property),
+        }))
+        .unwrap();
+        let filters: Vec<Filter> =
+            filters.iter().map(|filter| serde_json::from_str(filter).unwrap()).collect();
+        let paths = ("deals".to_owned(), String::new());
+        let mut plan = Plan::of_ids("deals", paths, Some(&description), &filters).unwrap();
+        plan.properties.extend((0..properties).map(|n| format!("customer_made_property_{n}")));
+        plan
+    }
+
+    fn body(plan: &Plan, after: Option<&str>) -> (String, bool) {
+        let (search, is_whole) = Search::new(plan, &window(), after.and_then(HubspotId::parse), 500);
+        (serde_json::to_string(&search).unwrap(), is_whole)
+    }
+
+    #[test]
+    fn window_is_searched_in_the_order_of_ids_after_one_of_them() {
+        let (first, _) = body(&plan(0, &[]), None);
+        assert_eq!(
+            first,
+            r#"{"filterGroups":[{"filters":[{"propertyName":"hs_lastmodifieddate","operator":"GTE","value":"1767348000000"},{"propertyName":"hs_lastmodifieddate","operator":"LT","value":"1767349800123"}]}],"sorts":[{"propertyName":"hs_object_id","direction":"ASCENDING"}],"properties":["hs_lastmodifieddate"],"limit":200}"#
+        );
+        let (next, _) = body(&plan(0, &[]), Some("5551"));
+        assert!(
+            next.contains(r#"{"propertyName":"hs_object_id","operator":"GT","value":"5551"}]"#),
+            "{next}"
+        );
+        assert!(!next.contains("\"after\""), "no offset, so no ten thousandth result");
+    }
+
+    #[test]
+    fn property_list_that_does_not_fit_the_body_is_left_to_reading_by_id() {
+        let (body_, is_whole) = body(&plan(80, &[]), Some("5551"));
+        assert!(is_whole && body_.len() <= 3_000);
+        let (body_, is_whole) = body(&plan(120, &[]), Some("5551"));
+        assert!(!is_whole && body_.contains(r#""properties":["hs_lastmodifieddate"]"#), "{body_}");
+    }
+
+    #[test]
+    fn filters_are_sent_along_as_far_as_a_search_takes_them() {
+        let long = format!(r#"{{"field":"stage","op":"in","value":["{}"]}}"#, "x".repeat(2_000));
+        let filters = [
+            long.as_str(),
+            r#"{"field":"kind","op":"neq","value":"a"}"#,
+            r#"{"field":"kind","op":"eq","value":"b"}"#,
+            r#"{"field":"stage","op":"neq","value":null}"#,
+            r#"{"field":"kind","op":"in","value":["b","c"]}"#,
+            r#"{"field":"stage","op":"eq","value":"d"}"#,
+        ];
+        let (sent, _) = body(&plan(0, &filters), Some("5551"));
+        assert_eq!(sent.matches("\"propertyName\":\"kind\"").count(), 2, "{sent}");
+        assert_eq!(sent.matches("\"operator\"").count(), 6, "{sent}");
+        assert!(!sent.contains("xxxx") && !sent.contains("NEQ"), "{sent}");
+    }
+}

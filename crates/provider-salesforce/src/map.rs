@@ -5,7 +5,7 @@ mod tests;
 
 use chrono::{DateTime, Utc};
 use sync_core::{DeleteEvidence, Deletion, ExternalId, Payload, Record, Unreadable, Version};
-use sync_detection::FieldMapping;
+use sync_detection::{DetectionConfig, FieldMapping};
 
 use crate::id::SalesforceId;
 use crate::plan::{ID, IS_DELETED, MASTER, Plan, STAMP};
@@ -24,6 +24,12 @@ pub trait FromSalesforce: sync_core::Canonical {
     /// Which remote fields are selected, and what they fill. Fields of related records are paths
     /// (`Account.Name`), parts of compound fields too (`BillingAddress.city`).
     fn mapping() -> &'static [FieldMapping];
+
+    /// How its changes are noticed, where an `entity.yaml` says so; its filters then hold for polling and listing.
+    #[must_use]
+    fn detection() -> Option<DetectionConfig> {
+        None
+    }
 
     /// Reads a record of which all fields of the [`mapping`](Self::mapping) were selected. The customer's own
     /// fields are added afterwards, where the entity has a place for them.

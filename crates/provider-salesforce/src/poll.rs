@@ -49,6 +49,20 @@ impl<T: FromSalesforce> SalesforcePollSource<T> {
         self.filters = filters.into_iter().collect();
         self
     }
+
+    fn read(&self, filters: Arc<[Filter]>, cursor: Option<&Cursor>) -> ChangeStream<T> {
+        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
+            Ok(stored) => changes(Reader { client: self.client.clone(), filters, stored }),
+            Err(error) => stream::once(async { Err(error) }).boxed(),
+        }
+    }
+}
+
+/// As a fetcher it reads with the request's filters instead of its own.
+impl<T: FromSalesforce> PollFetch<T> for SalesforcePollSource<T> {
+    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
+        self.read(request.filters.into(), request.cursor)
+    }
 }
 
 impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
@@ -57,23 +71,7 @@ impl<T: FromSalesforce> ChangeSource<T> for SalesforcePollSource<T> {
     }
 
     fn list_changes(&self, _: &Subscription, cursor: Option<&Cursor>) -> ChangeStream<T> {
-        self.read(cursor, Arc::clone(&self.filters))
-    }
-}
-
-/// The request's filters count, and the source's own don't: an entity's file is the one place for them.
-impl<T: FromSalesforce> PollFetch<T> for SalesforcePollSource<T> {
-    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
-        self.read(request.cursor, request.filters.into())
-    }
-}
-
-impl<T: FromSalesforce> SalesforcePollSource<T> {
-    fn read(&self, cursor: Option<&Cursor>, filters: Arc<[Filter]>) -> ChangeStream<T> {
-        match cursor.map(|cursor| Position::from_cursor(cursor, &self.label())).transpose() {
-            Ok(stored) => changes(Reader { client: self.client.clone(), filters, stored }),
-            Err(error) => stream::once(async { Err(error) }).boxed(),
-        }
+        self.read(Arc::clone(&self.filters), cursor)
     }
 }
 

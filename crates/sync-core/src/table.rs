@@ -7,7 +7,8 @@ use crate::{Canonical, CustomFieldPolicy, FieldKind};
 /// Beside the columns of the canonical fields (same names; a link field `account` becomes
 /// `account_external_id` and, where it is bound, `account_id`), every such table has: `id` (UUID, primary key),
 /// `tenant_id`, `connection_id`, `external_id` (unique together), `provider`, `remote_version`, `created_at`,
-/// `updated_at`, `deleted_at`; with [`CustomFieldStore::Json`] also `custom_fields`.
+/// `updated_at`, `deleted_at`; with [`CustomFieldStore::Json`] also `custom_fields`, with [`CustomFieldStore::Eav`] the
+/// trigger that the migrations `0006_custom_fields.sql` describe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TableDef {
     /// The table's name, e.g. `opportunities`.
@@ -28,7 +29,8 @@ pub enum CustomFieldStore {
     None,
     /// In the row's own column `custom_fields`, as one JSON object.
     Json,
-    /// As entity, attribute, value: a definition per field and a typed value row per record and field.
+    /// As entity, attribute, value: a definition per field and a typed value row per record and field, in the tables
+    /// `custom_field_definitions` and `custom_field_values`. Why: docs/decisions/0005-custom-fields.md.
     Eav,
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
     Canonical, ExternalId, LinkDef, ListedRow, LocalId, LocalListing, LocalRow, Merge, MergeCycle,
-    RedirectChanges, Redirects, Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, ValueRef,
+    RedirectChanges, Redirects, Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, ValueRef, Version,
     field_index,
 };
 
@@ -304,6 +304,24 @@ impl<T: Canonical> SyncSink<T, MemoryTx> for MemorySink<T> {
     ) -> Result<(), SinkError> {
         // Nothing is derived from rows in memory; a test can tell that it was asked.
         self.admit(rows.iter().map(|row| &row.external_id))
+    }
+
+    async fn touch_versions(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.write(|w| {
+            for (id, version) in versions {
+                let key = RowKey::new(scope, id);
+                let row = w.state.tables.get(self.table.name).and_then(|rows| rows.get(&key)).cloned();
+                if let Some(row) = row {
+                    self.put(w, key, Row { version: Some(*version), ..row });
+                }
+            }
+        });
+        Ok(())
     }
 
     async fn redirect_many(

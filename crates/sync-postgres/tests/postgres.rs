@@ -10,10 +10,10 @@ use chrono::{DateTime, Utc};
 use fixture::{PgFixture, fixture, server};
 use rust_decimal::Decimal;
 use sqlx::{AssertSqlSafe, Executor};
-use sync_core::contract::{SAMPLE_PARENTS, SAMPLES, Sample, SampleParent, SinkFixture, Tenancy};
+use sync_core::contract::{EAV_SAMPLES, SAMPLE_PARENTS, SAMPLES, Sample, SampleParent, SinkFixture, Tenancy};
 use sync_core::{
-    Canonical, ExternalId, LocalId, Scope, SinkError, StoreError, SubscriptionId, SyncSink, TableDef,
-    UnitOfWork, Upsert,
+    Canonical, ExternalId, FieldValue, LocalId, Merge, Scope, SinkError, StoreError, SubscriptionId,
+    SyncSink, TableDef, UnitOfWork, Upsert,
 };
 use sync_postgres::{PgStore, PgTableSink};
 use uuid::Uuid;
@@ -100,6 +100,105 @@ async fn simultaneous_parent_and_child_are_bound() {
         second.await.unwrap();
         assert_eq!(f.bound_parent(&SAMPLES, &scope(), &child.external_id).await, Some(parent.local_id));
     }
+}
+
+/// INV-SNK-6: a child that is written while its parent is merged finds the survivor, whoever commits first; a new one
+/// and one that is linked anew.
+#[tokio::test]
+async fn simultaneous_merge_and_child_find_each_other() {
+    let Some(f) = fixture(Tenancy::Single).await else { return };
+    let children = PgTableSink::<Sample>::new(SAMPLES);
+    let parents = PgTableSink::<SampleParent>::new(SAMPLE_PARENTS);
+    for (merge_first, exists) in [(false, false), (true, false), (false, true), (true, true)] {
+        let name = |what: &str| format!("{what}-{merge_first}-{exists}");
+        let [loser, survivor] = ["loser", "survivor"].map(|n| new_row(&name(n), SampleParent::default()));
+        write_with(&f.store, &parents, &[loser.clone(), survivor.clone()]).await;
+        let child = new_row(&name("child"), sample(|_| {}));
+        if exists {
+            write_with(&f.store, &children, std::slice::from_ref(&child)).await;
+        }
+        let parent = Some(loser.external_id.clone());
+        let child = Upsert { exists, record: sample(|s| s.parent = parent), ..child };
+        let write = async |tx: &mut sync_postgres::PgTx| {
+            children.upsert_many(tx, &scope(), std::slice::from_ref(&child), at()).await.unwrap();
+        };
+        let merges = [Merge { loser: loser.external_id.clone(), winner: survivor.external_id.clone() }];
+        let merge = async |tx: &mut sync_postgres::PgTx| {
+            let losers = std::slice::from_ref(&loser.external_id);
+            parents.soft_delete_many(tx, &scope(), losers, at()).await.unwrap();
+            parents.redirect_many(tx, &scope(), &merges, at()).await.unwrap();
+        };
+        let mut first = f.store.begin().await.unwrap();
+        let mut second = f.store.begin().await.unwrap();
+        let commit_first = async |first| {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await; // until the second waits for the first
+            f.store.commit(first).await.unwrap();
+        };
+        if merge_first {
+            merge(&mut first).await;
+            tokio::join!(write(&mut second), commit_first(first));
+        } else {
+            write(&mut first).await;
+            tokio::join!(merge(&mut second), commit_first(first));
+        }
+        f.store.commit(second).await.unwrap();
+        let bound = f.bound_parent(&SAMPLES, &scope(), &child.external_id).await;
+        assert_eq!(bound, Some(survivor.local_id), "merge first: {merge_first}, child there: {exists}");
+    }
+}
+
+/// Custom fields as values can be queried by name and type: the definition tells the kind, a column of that type holds
+/// the value. Values go with their row when it is removed for good; definitions stay.
+#[tokio::test]
+async fn custom_fields_are_typed_and_go_with_their_row() {
+    let Some(f) = fixture(Tenancy::Single).await else { return };
+    let record = |rate: &str| {
+        sample(|s| {
+            s.custom.set("Rate__c", FieldValue::Decimal(rate.parse().unwrap()));
+            s.custom.set("Tier__c", FieldValue::Text("gold".to_owned()));
+            s.custom.set("Never__c", FieldValue::Null);
+        })
+    };
+    let rows = [new_row("a", record("0.10")), new_row("b", record("0.3333333333333333333333333333"))];
+    write(&f, &EAV_SAMPLES, &rows).await;
+    let whole = Upsert {
+        exists: true,
+        record: sample(|s| s.custom.set("Rate__c", FieldValue::Int(7))),
+        ..rows[0].clone()
+    };
+    write(&f, &EAV_SAMPLES, &[whole]).await;
+    let defined: Vec<(String, String, Option<String>, DateTime<Utc>)> = sqlx::query_as(
+        "select entity, name, kind, first_seen_at from custom_field_definitions order by name",
+    )
+    .fetch_all(f.store.pool())
+    .await
+    .unwrap();
+    let define = |name: &str, kind: Option<&str>| {
+        ("sample".to_owned(), name.to_owned(), kind.map(str::to_owned), at())
+    };
+    let expected =
+        [define("Never__c", None), define("Rate__c", Some("decimal")), define("Tier__c", Some("text"))];
+    assert_eq!(defined, expected);
+    let select = "select s.external_id, v.kind, v.number_value::text from eav_samples s \
+         join custom_field_values v on v.row_id = s.id join custom_field_definitions d on d.id = v.definition_id \
+         where d.name = 'Rate__c' order by 1";
+    let values: Vec<(String, String, String)> =
+        sqlx::query_as(select).fetch_all(f.store.pool()).await.unwrap();
+    let value = |id: &str, kind: &str, number: &str| (id.to_owned(), kind.to_owned(), number.to_owned());
+    let exact = "0.3333333333333333333333333333";
+    assert_eq!(values, [value("a", "int", "7"), value("b", "decimal", exact)]);
+    f.store.pool().execute("delete from eav_samples where external_id = 'b'").await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from custom_field_values")
+        .fetch_one(f.store.pool())
+        .await
+        .unwrap();
+    assert_eq!(left, 1);
+    f.store.pool().execute("delete from custom_field_definitions where name = 'Rate__c'").await.unwrap();
+    let left: i64 = sqlx::query_scalar("select count(*) from custom_field_values")
+        .fetch_one(f.store.pool())
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
 }
 
 /// A value that the table refuses within a COPY names its record, and no value.

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use sqlx::Executor;
 use support::SqliteFixture;
-use sync_core::contract::{SAMPLES, Sample, SinkFixture, StoreFixture, Tenancy};
+use sync_core::contract::{EAV_SAMPLES, SAMPLES, Sample, SinkFixture, StoreFixture, Tenancy};
 use sync_core::{
-    ConnectionId, LocalId, Scope, SinkError, StoreError, Subscription, SubscriptionId, SubscriptionStore,
-    UnitOfWork, Upsert,
+    ConnectionId, FieldValue, LocalId, Scope, SinkError, StoreError, Subscription, SubscriptionId,
+    SubscriptionStore, UnitOfWork, Upsert,
 };
 use sync_sqlite::{SqliteStore, SqliteStoreBuilder};
 use uuid::Uuid;
@@ -173,6 +173,41 @@ async fn constraint_is_the_records_fault() {
         }
         other => panic!("a record is at fault: {other:?}"),
     }
+}
+
+/// Custom fields as values can be queried by name, and the definition tells the kind. Values go with their row when it
+/// is removed for good; definitions stay.
+#[tokio::test]
+async fn custom_fields_go_with_their_row() {
+    let f = SqliteFixture::fresh(Tenancy::Single).await.unwrap();
+    let (store, sink, scope) = (f.store(), f.sink::<Sample>(&EAV_SAMPLES), scope());
+    let mut rows = ["a", "b"].map(|id| upsert(id, id));
+    for row in &mut rows {
+        row.record
+            .custom
+            .set("Rate__c", FieldValue::Decimal("0.3333333333333333333333333333".parse().unwrap()));
+        row.record.custom.set("Never__c", FieldValue::Null);
+    }
+    let mut tx = store.begin().await.unwrap();
+    sink.upsert_many(&mut tx, &scope, &rows, chrono::Utc::now()).await.unwrap();
+    store.commit(tx).await.unwrap();
+    let mut outside = f.outside().await;
+    let kinds: Vec<(String, String, Option<String>)> =
+        sqlx::query_as("select entity, name, kind from custom_field_definitions order by name")
+            .fetch_all(&mut outside)
+            .await
+            .unwrap();
+    let define =
+        |name: &str, kind: Option<&str>| ("sample".to_owned(), name.to_owned(), kind.map(str::to_owned));
+    assert_eq!(kinds, [define("Never__c", None), define("Rate__c", Some("decimal"))]);
+    let select = "select v.value from eav_samples s join custom_field_values v on v.row_id = s.id \
+         join custom_field_definitions d on d.id = v.definition_id where d.name = 'Rate__c'";
+    let values: Vec<String> = sqlx::query_scalar(select).fetch_all(&mut outside).await.unwrap();
+    assert_eq!(values, ["0.3333333333333333333333333333"; 2]);
+    outside.execute("delete from eav_samples where external_id = 'b'").await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from custom_field_values").fetch_one(&mut outside).await.unwrap();
+    assert_eq!(left, 2);
 }
 
 /// A row that was damaged from outside is named with its column, and is not taken for an empty one.

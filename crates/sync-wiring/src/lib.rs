@@ -2,32 +2,16 @@
 
 mod builder;
 mod engine;
-mod entity;
 mod error;
+pub mod fields;
+mod generated;
 mod module;
-#[cfg(feature = "provider-salesforce")]
-pub mod salesforce;
 mod store;
-
-#[cfg(feature = "entity-account")]
-pub use entity::account;
-#[cfg(all(feature = "entity-account", feature = "provider-salesforce"))]
-pub use entity::account::{account_from_salesforce, account_reconcile_from_salesforce};
-#[cfg(feature = "entity-contact")]
-pub use entity::contact;
-#[cfg(all(feature = "entity-contact", feature = "provider-salesforce"))]
-pub use entity::contact::{contact_from_salesforce, contact_reconcile_from_salesforce};
-#[cfg(feature = "entity-opportunity")]
-pub use entity::opportunity;
-#[cfg(all(feature = "entity-opportunity", feature = "provider-salesforce"))]
-pub use entity::opportunity::{opportunity_from_salesforce, opportunity_reconcile_from_salesforce};
-#[cfg(feature = "entity-user")]
-pub use entity::user;
-#[cfg(all(feature = "entity-user", feature = "provider-salesforce"))]
-pub use entity::user::{user_from_salesforce, user_reconcile_from_salesforce};
 
 pub use builder::SyncModuleBuilder;
 pub use error::WiringError;
+#[allow(unused_imports, reason = "empty without features")]
+pub use generated::*;
 pub use module::SyncModule;
 pub use store::EntityStore;
 
@@ -48,8 +32,11 @@ pub use sync_redis_loopback as redis_loopback;
 pub use sync_sqlite as sqlite;
 
 /// What REST clients share: budgets, retries, limits.
-#[cfg(feature = "provider-salesforce")]
+#[cfg(feature = "_rest")]
 pub use provider_http as http;
 /// Authorisation.
-#[cfg(feature = "provider-salesforce")]
+#[cfg(feature = "_rest")]
 pub use sync_auth as auth;
+/// What an entity's YAML says, and sources made from it.
+#[cfg(feature = "_rest")]
+pub use sync_detection as detection;

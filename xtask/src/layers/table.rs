@@ -78,7 +78,12 @@ pub(crate) const RULES: &[Rule] = &[
         dev_too: true,
     },
     rule("hexsync", "sync-wiring crm-sandbox", &[], "the program reaches everything through the wiring"),
-    rule("xtask", "sync-detection", &[], "chores need the entity schema only"),
+    rule(
+        "xtask",
+        "sync-core sync-detection",
+        &[],
+        "chores need the entity schema, which is written in kinds of fields",
+    ),
     rule("e2e", "*", &[], "the tests across crates may use all of them"),
 ];
 

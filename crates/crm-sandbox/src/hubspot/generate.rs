@@ -3,6 +3,7 @@
 mod deals;
 mod links;
 mod people;
+mod pipeline;
 
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,8 @@ use super::model::{Account, Associations, ObjectDef, Row, Value, time::DAY_MS};
 use super::schema::{PROJECTS, define_labels, standard_pipelines, standard_tables};
 use super::settings::HubspotSettings;
 use crate::clock::SimClock;
+
+pub use pipeline::{PipelineError, load_pipeline};
 
 /// How long before the clock's start the first row was made.
 const HISTORY_MS: i64 = 365 * DAY_MS;

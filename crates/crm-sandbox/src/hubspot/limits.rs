@@ -46,7 +46,7 @@ impl Rates {
         settings: &HubspotSettings,
         (burst_now, now): (i64, i64),
     ) -> Result<(), Limited> {
-        self.turn_day(now);
+        self.turn_day(now + settings.utc_offset_ms());
         let private = kind == TokenKind::Private;
         if private && self.used_today(settings) >= settings.daily_max {
             return Err(Limited::Daily);
@@ -69,7 +69,7 @@ impl Rates {
         settings: &HubspotSettings,
         (burst_now, now): (i64, i64),
     ) -> Left {
-        self.turn_day(now);
+        self.turn_day(now + settings.utc_offset_ms());
         let burst_max = burst_max(kind, settings);
         let window = self.window(kind);
         forget(window, BURST_MS, burst_now);
@@ -89,8 +89,8 @@ impl Rates {
         *self = Self::default();
     }
 
-    fn turn_day(&mut self, now: i64) {
-        let day = now.div_euclid(DAY_MS);
+    fn turn_day(&mut self, local_now: i64) {
+        let day = local_now.div_euclid(DAY_MS);
         if day != self.day {
             self.day = day;
             self.today = 0;

@@ -15,10 +15,12 @@ pub struct HubspotSettings {
     pub oauth_burst_max: Option<u32>,
     /// Searches per second, whatever the token. Default 5.
     pub search_per_second: Option<u32>,
-    /// Calls per day with a private app's token; the day begins at midnight UTC. Default 650,000.
+    /// Calls per day with a private app's token; the day begins at the account's midnight. Default 650,000.
     pub daily_max: u64,
     /// Calls of today that others have used. Default 0.
     pub daily_used: u64,
+    /// How far the account's time zone is ahead of UTC, in minutes. Default 0.
+    pub utc_offset_minutes: i32,
     /// Bursts are also forgotten as real time passes, so that clients that wait get on although the clock stands
     /// still. Off: only the simulated clock counts. Default on.
     pub limits_in_real_time: bool,
@@ -67,6 +69,7 @@ impl Default for HubspotSettings {
             search_per_second: Some(5),
             daily_max: 650_000,
             daily_used: 0,
+            utc_offset_minutes: 0,
             limits_in_real_time: true,
             access_token: Duration::from_secs(1_800),
             index_lag: Duration::ZERO,
@@ -89,6 +92,11 @@ impl Default for HubspotSettings {
 }
 
 impl HubspotSettings {
+    /// How far the account's time zone is ahead of UTC, in milliseconds.
+    pub(crate) fn utc_offset_ms(&self) -> i64 {
+        i64::from(self.utc_offset_minutes) * 60_000
+    }
+
     /// The defaults without burst and search limits, for tests and benchmarks of something else.
     #[must_use]
     pub fn without_bursts() -> Self {

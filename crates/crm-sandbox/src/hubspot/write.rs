@@ -68,7 +68,11 @@ impl Account {
             Some(id) if self.tables[object].row(id).is_some() => {
                 return Err(RowError::exists(format!("A row with the id {id} already exists.")));
             }
-            Some(id) => id,
+            Some(id) => {
+                let table = &mut self.tables[object];
+                table.next_id = table.next_id.max(id.saturating_add(1));
+                id
+            }
             None => self.next_id(object),
         };
         let mut row =
@@ -145,7 +149,7 @@ impl Account {
 
     fn put(&mut self, object: usize, id: u64, row: Row, options: WriteOptions) {
         let lag = options.index_after.unwrap_or_else(|| self.draw_lag(id, row.updated_at));
-        let indexed_from = (lag > 0).then(|| row.updated_at.max(self.now_ms()) + lag);
+        let indexed_from = (lag > 0).then(|| row.updated_at.max(self.now_ms()).saturating_add(lag));
         self.tables[object].put(id, row, indexed_from);
         self.generation += 1;
     }
@@ -167,7 +171,7 @@ impl Account {
         let out_of_order = self.rules.ids_out_of_order;
         let table = &mut self.tables[object];
         let next = table.next_id;
-        if out_of_order && next % 3 == 0 {
+        if out_of_order && next.is_multiple_of(3) {
             // The first free id below the newest ones; rows made by hand leave gaps.
             let below = (1..next).rev().skip(10).take(10_000);
             let mut free = below.filter(|id| table.row(*id).is_none() && !table.aliases.contains_key(id));
@@ -176,7 +180,7 @@ impl Account {
                 return id;
             }
         }
-        table.next_id = next + 1;
+        table.next_id = next.saturating_add(1);
         next
     }
 

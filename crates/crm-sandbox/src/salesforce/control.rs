@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::auth::{Credentials, KeyError};
-use super::model::{Org, RecordId};
+use super::model::{Org, RecordId, Value};
 use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
@@ -200,6 +200,19 @@ impl SalesforceControl {
     /// When there is no such field.
     pub fn retype_field(&self, object: &str, spec: &FieldSpec) -> Result<(), RowError> {
         self.edit(|org| org.retype_field(object, spec))
+    }
+
+    /// Gives rows values of a custom field by their number in the order of ids, and moves no stamp.
+    ///
+    /// # Errors
+    /// When there is no such field.
+    pub fn fill_field(
+        &self,
+        object: &str,
+        name: &str,
+        value: impl FnMut(usize) -> Option<Value>,
+    ) -> Result<(), RowError> {
+        self.edit(|org| org.fill_field(object, name, value))
     }
 
     /// Changes the constant of a product formula such as `Weighted__c`: values change, stamps don't.

@@ -3,25 +3,22 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     Action, Brake, Canonical, ChangeSource, ChangeStream, Cursor, ExecuteSync, Preview, ReadMode,
-    RunObserver, RunReport, RunRequest, Subscription, SyncError,
+    RunObserver, RunReport, RunRequest, Subscription, SyncError, TableEntity,
 };
-use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, PROVIDER, SalesforceClient};
-use sync_wiring::user::User;
 use sync_wiring::{EntityStore, SyncModule};
 use tokio_util::sync::CancellationToken;
 
 use super::AppStore;
-use crate::entity::Entity;
+use super::fields::FieldFeed;
 use crate::error::CliError;
+use crate::generated::{Entity, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
-pub(crate) trait Feed: Send + Sync {
+pub(crate) trait Feed: FieldFeed {
     /// Carries out a run.
     async fn run(&self, order: Order) -> Result<RunReport, SyncError>;
 
@@ -62,27 +59,27 @@ pub(super) fn feed<S: AppStore>(
     crm: SalesforceClient,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
-    Ok(match entity {
-        Entity::User => Box::new(SalesforceFeed::<User, S>::new(module, crm)?),
-        Entity::Account => Box::new(SalesforceFeed::<Account, S>::new(module, crm)?),
-        Entity::Contact => Box::new(SalesforceFeed::<Contact, S>::new(module, crm)?),
-        Entity::Opportunity => Box::new(SalesforceFeed::<Opportunity, S>::new(module, crm)?),
-    })
+    salesforce_entity!(
+        entity,
+        T => Ok(Box::new(SalesforceFeed::<T, S>::new(module, crm)?)),
+        else Err(CliError::usage(format!("{} is not read from Salesforce", entity.name())))
+    )
 }
 
-struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
-    module: SyncModule<S>,
-    crm: SalesforceClient,
-    engine: ExecuteSync<T, S>,
+/// A feed from Salesforce.
+pub(super) struct SalesforceFeed<T: Canonical, S: EntityStore<T>> {
+    pub(super) module: SyncModule<S>,
+    pub(super) crm: SalesforceClient,
+    pub(super) engine: ExecuteSync<T, S>,
 }
 
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
+impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
     fn new(module: SyncModule<S>, crm: SalesforceClient) -> Result<Self, CliError> {
         let engine = salesforce::engine(&module, &crm)?;
         Ok(Self { module, crm, engine })
     }
 
-    fn request(&self, order: Order) -> RunRequest<T> {
+    pub(super) fn request(&self, order: Order) -> RunRequest<T> {
         let source: Option<Arc<dyn ChangeSource<T>>> = match order.reading {
             Reading::Delta | Reading::Full => None,
             Reading::Differences(brake) => {
@@ -105,7 +102,7 @@ impl<T: Canonical + FromSalesforce, S: EntityStore<T>> SalesforceFeed<T, S> {
 }
 
 #[async_trait]
-impl<T: Canonical + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
+impl<T: TableEntity + FromSalesforce, S: EntityStore<T>> Feed for SalesforceFeed<T, S> {
     async fn run(&self, order: Order) -> Result<RunReport, SyncError> {
         self.engine.execute(self.request(order)).await
     }
@@ -136,15 +133,10 @@ pub(crate) struct Mapped {
     pub(crate) fields: Vec<&'static str>,
 }
 
-/// How an entity is read from Salesforce.
-pub(crate) fn mapped(entity: Entity) -> Mapped {
+/// How an entity is read from Salesforce, if it is.
+pub(crate) fn mapped(entity: Entity) -> Option<Mapped> {
     fn of<T: FromSalesforce>() -> Mapped {
         Mapped { object: T::OBJECT, fields: T::mapping().iter().map(|field| &*field.source).collect() }
     }
-    match entity {
-        Entity::User => of::<User>(),
-        Entity::Account => of::<Account>(),
-        Entity::Contact => of::<Contact>(),
-        Entity::Opportunity => of::<Opportunity>(),
-    }
+    salesforce_entity!(entity, T => Some(of::<T>()), else None)
 }

@@ -2,6 +2,7 @@
 
 mod connection;
 mod feed;
+mod fields;
 mod grant;
 mod select;
 mod store;
@@ -17,9 +18,9 @@ use sync_wiring::salesforce::{PROVIDER, SalesforceClient};
 use tokio::sync::Mutex;
 
 use crate::config::{Config, DatabaseKind};
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::Out;
 
 pub(crate) use connection::client;

@@ -4,8 +4,8 @@ use sync_wiring::core::{Subscription, SubscriptionId, TenantId};
 use uuid::Uuid;
 
 use super::{App, AppStore};
-use crate::entity::Entity;
 use crate::error::CliError;
+use crate::generated::Entity;
 
 /// Subscriptions as a command line names them.
 #[derive(Clone, Debug, Default, clap::Args)]

@@ -3,23 +3,17 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::EntityStore;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::StoreError;
-use sync_wiring::opportunity::Opportunity;
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
-use sync_wiring::user::User;
 
 use super::Opening;
 use crate::config::Config;
 use crate::error::CliError;
+use crate::generated::Stores;
 
 /// A store that this program can run on.
-pub(crate) trait AppStore:
-    EntityStore<User> + EntityStore<Account> + EntityStore<Contact> + EntityStore<Opportunity>
-{
+pub(crate) trait AppStore: Stores {
     /// What to call it.
     const NAME: &'static str;
 

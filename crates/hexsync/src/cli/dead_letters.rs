@@ -9,6 +9,7 @@ use sync_wiring::core::{
 };
 use uuid::Uuid;
 
+use super::drift::Fields;
 use super::round::{Round, Task, carry_out};
 use crate::app::{App, AppStore, Reading, StoreCommand, by_id, entity_of, label};
 use crate::error::CliError;
@@ -164,7 +165,8 @@ impl Replay {
     async fn run<S: AppStore>(self, app: &App<S>, out: &mut Out<'_>) -> Result<Exit, CliError> {
         let filter = self.filter.letters();
         let stop = signals::stop_token();
-        let task = Task { action: Action::Replay, reading: Reading::Nothing, noops: None };
+        let task =
+            Task { action: Action::Replay, reading: Reading::Nothing, noops: None, fields: Fields::Ignored };
         let mut round = Round::default();
         for subscription in self.filter.subscriptions(app).await? {
             let scope = app.scope(&subscription, entity_of(&subscription)?);

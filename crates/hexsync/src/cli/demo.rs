@@ -22,9 +22,9 @@ use self::report::{Told, Upstream};
 use self::stage::Stage;
 use self::story::Story;
 use crate::app::AppStore;
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::Out;
 use crate::signals;
 

@@ -11,9 +11,9 @@ use sync_wiring::salesforce::describe::ObjectDescription;
 
 use crate::app::{App, AppStore, Opening, StoreCommand, client, mapped, with_store};
 use crate::config::{Config, Connection, DatabaseKind};
-use crate::entity::Entity;
 use crate::error::{CliError, chain};
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::{Cell, Out, Report, Style, Table, thousands};
 
 /// A clock that is further off than this is worth a word: stamps of the CRM are compared with its own clock, but
@@ -217,7 +217,7 @@ async fn check_entity(
     findings: &mut Findings,
 ) {
     let what = format!("{}: {}", connection.id, entity.name());
-    let mapped = mapped(entity);
+    let Some(mapped) = mapped(entity) else { return };
     let object = match client.describe(mapped.object).await {
         Ok(object) => object,
         Err(error) => {

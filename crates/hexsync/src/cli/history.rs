@@ -11,9 +11,9 @@ use sync_wiring::core::{
 };
 
 use crate::app::{App, AppStore, StoreCommand};
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::{Out, Report, Style, instant, value};
 
 /// Tell a record's history: every change from what to what, and what it was in the end or at a time.

@@ -3,6 +3,8 @@
 mod dead_letters;
 mod demo;
 mod doctor;
+mod drift;
+mod fields;
 mod history;
 mod init;
 mod items;
@@ -57,6 +59,7 @@ enum Command {
     Reconcile(reconcile::Reconcile),
     Runs(runs::Runs),
     Items(items::Items),
+    Fields(fields::Fields),
     History(history::History),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
@@ -84,6 +87,7 @@ impl Cli {
             Command::Reconcile(command) => there.on(command, out).await,
             Command::Runs(command) => there.on(command, out).await,
             Command::Items(command) => there.on(command, out).await,
+            Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
         }

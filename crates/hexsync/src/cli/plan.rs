@@ -107,7 +107,9 @@ impl Plan {
             error: None,
         };
         // Calls are counted from an answer on; this one is no part of the run.
-        if let Err(error) = client.describe(mapped(entity).object).await {
+        if let Some(mapped) = mapped(entity)
+            && let Err(error) = client.describe(mapped.object).await
+        {
             planned.error = Some(RunFailure::from(error).describe());
             return Ok(planned);
         }

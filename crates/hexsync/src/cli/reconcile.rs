@@ -2,6 +2,7 @@
 
 use sync_wiring::core::{Action, Brake};
 
+use super::drift::Fields;
 use super::round::{Task, carry_out};
 use crate::app::{App, AppStore, Reading, Selection, StoreCommand};
 use crate::error::CliError;
@@ -28,7 +29,12 @@ impl StoreCommand for Reconcile {
         let subscriptions = app.select(&self.selection).await?;
         let stop = signals::stop_token();
         let brake = if self.allow_deletes { Brake::OFF } else { Brake::default() };
-        let task = Task { action: Action::Reconcile, reading: Reading::Differences(brake), noops: None };
+        let task = Task {
+            action: Action::Reconcile,
+            reading: Reading::Differences(brake),
+            noops: None,
+            fields: Fields::Tracked,
+        };
         let round = carry_out(app, &subscriptions, task, &stop, out).await;
         out.show(&round)?;
         Ok(round.exit())

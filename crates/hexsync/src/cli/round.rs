@@ -10,6 +10,7 @@ use sync_wiring::core::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::drift::{self, FieldLine, Fields};
 use crate::app::{App, AppStore, Order, Reading, entity_of, label};
 use crate::error::{CliError, chain};
 use crate::exit::Exit;
@@ -24,12 +25,17 @@ pub(crate) struct Task {
     pub(crate) reading: Reading,
     /// What is recorded of noops, if not what the configuration says.
     pub(crate) noops: Option<NoopPolicy>,
+    /// What is done about custom fields.
+    pub(crate) fields: Fields,
 }
 
 /// What became of the runs.
 #[derive(Default, Serialize)]
 pub(crate) struct Round {
     pub(crate) runs: Vec<Line>,
+    /// What changed in custom fields.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) drift: Vec<FieldLine>,
     /// Whether it was ended by a signal.
     pub(crate) interrupted: bool,
 }
@@ -45,6 +51,9 @@ pub(crate) struct Line {
     pub(crate) status: &'static str,
     pub(crate) counts: Counts,
     pub(crate) duration_ms: u128,
+    /// The custom fields of a backfill.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) fields: Vec<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     #[serde(skip)]
@@ -64,7 +73,10 @@ pub(crate) async fn carry_out<S: AppStore>(
         if stop.is_cancelled() {
             break;
         }
-        round.runs.push(one(app, subscription, task, stop, out).await);
+        round.drift.extend(drift::track(app, subscription, task.fields).await);
+        let line = one(app, subscription, task, stop, out).await;
+        let backfill = drift::backfill(app, subscription, (task, &line), stop, out).await;
+        round.runs.extend([line].into_iter().chain(backfill));
     }
     round.interrupted = stop.is_cancelled();
     round
@@ -105,7 +117,7 @@ async fn one<S: AppStore>(
 }
 
 impl Line {
-    fn of_report(subscription: &Subscription, name: String, report: &RunReport) -> Self {
+    pub(super) fn of_report(subscription: &Subscription, name: String, report: &RunReport) -> Self {
         let end = match (&report.failure, report.status) {
             (Some(RunFailure::Cancelled), _) => Exit::Interrupted,
             // The API budget is spent: what was read is applied, the rest waits.
@@ -121,18 +133,19 @@ impl Line {
             status: report.status.as_str(),
             counts: report.counts,
             duration_ms: report.duration.as_millis(),
+            fields: Vec::new(),
             error: report.failure.as_ref().map(RunFailure::describe),
             end,
         }
     }
 
-    fn of_refusal(subscription: &Subscription, name: String, error: SyncError) -> Self {
+    pub(super) fn of_refusal(subscription: &Subscription, name: String, error: SyncError) -> Self {
         let text = chain(&error);
         let exit = CliError::from(error).exit;
         Self::refused(subscription, name, text, exit)
     }
 
-    fn refused(subscription: &Subscription, name: String, error: String, end: Exit) -> Self {
+    pub(super) fn refused(subscription: &Subscription, name: String, error: String, end: Exit) -> Self {
         Self {
             subscription: subscription.id,
             name,
@@ -140,12 +153,13 @@ impl Line {
             status: "refused",
             counts: Counts::default(),
             duration_ms: 0,
+            fields: Vec::new(),
             error: Some(error),
             end,
         }
     }
 
-    fn sentence(&self) -> String {
+    pub(super) fn sentence(&self) -> String {
         let counts = &self.counts;
         let mut text = format!(
             "{}, {} found, {} applied in {}",
@@ -169,6 +183,7 @@ impl Round {
     /// Adds what became of further runs.
     pub(crate) fn absorb(&mut self, more: Self) {
         self.runs.extend(more.runs);
+        self.drift.extend(more.drift);
         self.interrupted |= more.interrupted;
     }
 
@@ -220,6 +235,9 @@ impl Report for Round {
                 .row([run.name.clone().into(), status].into_iter().chain(numbers).chain([run.time().into()]));
         }
         table.write(out, style)?;
+        for FieldLine { of, drift } in &self.drift {
+            writeln!(out, "{of}: {drift}")?;
+        }
         for run in &self.runs {
             if let Some(error) = &run.error {
                 writeln!(out, "{}: {error}", run.name)?;

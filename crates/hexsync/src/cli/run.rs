@@ -5,6 +5,7 @@ use std::time::Duration;
 use sync_wiring::core::{Action, NoopPolicy, Subscription};
 use tokio_util::sync::CancellationToken;
 
+use super::drift::Fields;
 use super::round::{Task, carry_out};
 use crate::app::{App, AppStore, Reading, Selection, StoreCommand};
 use crate::config::NOOPS;
@@ -30,6 +31,9 @@ pub(crate) struct Run {
     /// What is recorded of changes that change nothing: an item each, or their number only.
     #[arg(long, value_parser = noops, value_name = "count|record")]
     noops: Option<NoopPolicy>,
+    /// Leave older records without the values of custom fields that are new, for a later run to bring them.
+    #[arg(long)]
+    no_backfill: bool,
 }
 
 fn noops(word: &str) -> Result<NoopPolicy, String> {
@@ -43,7 +47,8 @@ impl StoreCommand for Run {
         let stop = signals::stop_token();
         let action = if self.watch.is_some() { Action::Poll } else { Action::Manual };
         let reading = if self.full { Reading::Full } else { Reading::Delta };
-        let task = Task { action, reading, noops: self.noops };
+        let fields = if self.no_backfill { Fields::Tracked } else { Fields::Backfilled };
+        let task = Task { action, reading, noops: self.noops, fields };
         match self.watch {
             None => {
                 let round = carry_out(app, &subscriptions, task, &stop, out).await;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::app::{App, AppStore, Selection, StoreCommand, by_id, label};
 use crate::config::Connection;
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::Entity;
 use crate::output::{Out, Report, Style, Table, instant};
 
 /// What is synced: add, list, pause and resume subscriptions.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::reader::{Reader, Section, one_of};
 use super::secret::{Secret, required_secret, secret};
-use crate::entity::Entity;
+use crate::generated::Entity;
 
 /// One CRM account.
 #[derive(Clone, Debug)]
@@ -109,7 +109,7 @@ pub(super) fn read(
     let overlap = section.duration(reader, "overlap");
     let entities = match section.texts(reader, "entities") {
         Some(names) => entities(reader, &names),
-        None => Entity::ALL.to_vec(),
+        None => Entity::by_default("salesforce"),
     };
     section.finish(reader);
     Some(Connection {

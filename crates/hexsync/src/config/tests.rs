@@ -30,7 +30,7 @@ fn template_of_init_is_a_configuration() {
     let config = parse(TEMPLATE).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
     let [connection] = config.connections.as_slice() else { panic!("one connection") };
-    assert_eq!(connection.entities, crate::entity::Entity::ALL);
+    assert_eq!(connection.entities, crate::generated::Entity::ALL);
     assert_eq!(
         (connection.api_reserve_percent, connection.settle_lag, connection.overlap),
         (None, None, None)

@@ -1,5 +1,7 @@
 //! Why a record can't be mapped. Never holds a property's value.
 
+use sync_detection::TransformError;
+
 /// Why a record can't be mapped. It is set aside under its id and fetched again later; the run goes on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -52,6 +54,12 @@ pub enum RecordError {
 }
 
 impl RecordError {
+    /// A property whose value a transform of the mapping could not change.
+    #[must_use]
+    pub fn transform(field: &str, error: TransformError) -> Self {
+        Self::Invalid { field: field.into(), reason: error.reason() }
+    }
+
     pub(super) fn mismatch(field: &str, expected: &'static str, raw: &str) -> Self {
         let found = match raw.as_bytes().first() {
             Some(b'"') => "a text of another form",

@@ -7,8 +7,8 @@ use super::sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample,
 };
 use crate::{
-    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ExternalId, LocalId, LocalListing,
-    LoopbackFingerprintStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
+    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, CustomFieldSource, ExternalId, LocalId,
+    LocalListing, LoopbackFingerprintStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
 };
 
 /// A fixture's transaction.
@@ -166,6 +166,40 @@ pub trait SourceFixture: Sized + Send + Sync + 'static {
     fn disturb(&self) -> impl Future<Output = bool> + Send;
 }
 
+/// A provider whose custom fields are tested: a simulated CRM that the suite may change. What the suite changes has to
+/// be visible to the next call.
+pub trait CustomFieldFixture: Sized + Send + Sync + 'static {
+    /// What the source fills.
+    type Record: Canonical;
+
+    /// An empty CRM; `None` when it can't be started.
+    fn fresh() -> impl Future<Output = Option<Self>> + Send;
+
+    /// The source, reading at most a few records per page, so that five records don't fit one page.
+    fn source(&self) -> Arc<dyn CustomFieldSource<Self::Record>>;
+
+    /// The subscription to read for.
+    fn subscription(&self) -> Subscription;
+
+    /// Adds records without a value in any field that the suite adds.
+    fn seed(&self, n_records: usize) -> impl Future<Output = Vec<ExternalId>> + Send;
+
+    /// Adds a text field to the object, and answers its name: `suite_a`, as the provider spells such names.
+    fn add_field(&self, stem: &str) -> impl Future<Output = Arc<str>> + Send;
+
+    /// Removes a field that was added.
+    fn remove_field(&self, name: &str) -> impl Future<Output = ()> + Send;
+
+    /// Sets a record's value in such a field.
+    fn set(&self, id: &ExternalId, name: &str, value: &str) -> impl Future<Output = ()> + Send;
+
+    /// Lets the provider's descriptions break off from now on.
+    fn break_description(&self) -> impl Future<Output = ()> + Send;
+
+    /// Makes the provider refuse the present access token and ask the next call to slow down for a moment.
+    fn disturb(&self) -> impl Future<Output = ()> + Send;
+}
+
 /// A fingerprint store to be tested.
 pub trait LoopbackFixture: Sized + Send + Sync + 'static {
     /// A store that nothing was recorded in, which keeps fingerprints for `ttl`; `None` when the backend can't be
@@ -199,6 +233,13 @@ pub async fn run_source<F: SourceFixture, C: AsyncFnOnce(F)>(case: C) {
     }
 }
 
+/// Runs one case on fresh custom fields; what the macro calls.
+pub async fn run_custom_fields<F: CustomFieldFixture, C: AsyncFnOnce(F)>(case: C) {
+    if let Some(fixture) = present(F::fresh().await) {
+        case(fixture).await;
+    }
+}
+
 /// Runs one case on a fresh fingerprint store, which keeps what it is told for longer than a case takes; what the
 /// macro calls.
 pub async fn run_loopback<F: LoopbackFixture, C: AsyncFnOnce(F)>(case: C) {
@@ -208,10 +249,15 @@ pub async fn run_loopback<F: LoopbackFixture, C: AsyncFnOnce(F)>(case: C) {
 }
 
 fn present<F>(fixture: Option<F>) -> Option<F> {
-    if fixture.is_none() {
+    reached(fixture, &format!("the backend of {}", std::any::type_name::<F>()))
+}
+
+/// Says what is missing; where services are required, that fails the test.
+pub(super) fn reached<F>(found: Option<F>, what: &str) -> Option<F> {
+    if found.is_none() {
         let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some_and(|set| set == "1");
-        assert!(!required, "the backend of {} is missing", std::any::type_name::<F>());
-        println!("skipped: the backend of {} is missing", std::any::type_name::<F>());
+        assert!(!required, "{what} is missing");
+        println!("skipped: {what} is missing");
     }
-    fixture
+    found
 }

@@ -139,6 +139,7 @@ macro_rules! sink_contract {
             another_writers_id_is_kept,
             update_replaces_every_field,
             second_write_changes_nothing,
+            versions_move_alone,
             thousands_of_rows_at_once,
             statements_do_not_grow_with_the_batch,
             connections_are_apart,
@@ -254,6 +255,24 @@ macro_rules! source_contract {
     };
 }
 
+/// The suite of sources of custom fields, for one [`CustomFieldFixture`](crate::contract::CustomFieldFixture).
+#[macro_export]
+macro_rules! custom_field_contract {
+    ($fixture:ty) => {
+        $crate::__custom_field_suite!(
+            $fixture,
+            [
+                field_is_listed_while_it_is_there,
+                broken_description_is_an_error,
+                values_of_the_named_fields_come,
+                empty_fields_are_an_empty_stream,
+                removed_field_holds_up_no_other,
+                disturbances_are_not_seen,
+            ]
+        );
+    };
+}
+
 /// The suite of fingerprint stores, for one [`LoopbackFixture`](crate::contract::LoopbackFixture).
 #[macro_export]
 macro_rules! loopback_contract {
@@ -321,6 +340,24 @@ macro_rules! __source_suite {
     };
 }
 
+/// The module of tests on a source of custom fields.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __custom_field_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod custom_fields {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_custom_fields($crate::contract::custom_fields::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
 /// The module of tests on a fingerprint store.
 #[doc(hidden)]
 #[macro_export]
@@ -347,6 +384,7 @@ mod tests {
         let suites = [
             include_str!("audit.rs"),
             include_str!("cursors.rs"),
+            include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
             include_str!("eav.rs"),
             include_str!("emitter.rs"),

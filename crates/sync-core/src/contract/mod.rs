@@ -1,6 +1,6 @@
 //! The suites that every adapter of a port runs (feature `contract-tests`).
 //!
-//! An adapter implements [`StoreFixture`], [`SinkFixture`], [`SourceFixture`] or [`LoopbackFixture`] for a type of its
+//! An adapter implements [`StoreFixture`], [`SinkFixture`], [`SourceFixture`], [`CustomFieldFixture`] or [`LoopbackFixture`] for a type of its
 //! tests and calls one macro per fixture. Each case becomes a test of its own, so that one failure hides no other:
 //!
 //! ```text
@@ -31,15 +31,18 @@ mod setup;
 
 pub mod audit;
 pub mod cursors;
+pub mod custom_fields;
 pub mod dead_letters;
 pub mod eav;
 pub mod emitter;
+pub mod entity;
 pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;
 pub mod loopback;
 pub mod merges;
+pub mod pace;
 pub mod recorder;
 pub mod replay;
 pub mod sink;
@@ -50,8 +53,8 @@ pub mod unit_of_work;
 pub mod values;
 
 pub use fixture::{
-    Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run, run_loopback,
-    run_source,
+    CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
+    run_custom_fields, run_loopback, run_source,
 };
 pub use sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,

@@ -100,6 +100,33 @@ pub async fn second_write_changes_nothing<F: SinkFixture>(f: F) {
     assert_eq!(find::<F, Sample>(&f, F::SAMPLES, &scope, &asked).await, after_first);
 }
 
+/// INV-SNK-9: a newer ordering value is kept, and nothing else of the row changes, deleted or not; other rows, also of
+/// other connections, keep theirs.
+pub async fn versions_move_alone<F: SinkFixture>(f: F) {
+    let scope = subscribe(&*f.store()).await;
+    let other = subscribe_as(&*f.store(), None, "other").await;
+    let rows = ["a", "b", "c"].map(|id| Upsert { version: Some(Version(3)), ..new_row(id, filled()) });
+    for scope in [&scope, &other] {
+        let rows = rows.clone().map(|row| Upsert { local_id: LocalId::from(Uuid::now_v7()), ..row });
+        write(&f, F::SAMPLES, scope, &rows).await;
+    }
+    delete(&f, &scope, &["b"]).await;
+    let asked = ["a", "b", "c"].map(ExternalId::from);
+    let mut expected = find::<F, Sample>(&f, F::SAMPLES, &scope, &asked).await;
+    let elsewhere = find::<F, Sample>(&f, F::SAMPLES, &other, &asked).await;
+    let sink = f.sink::<Sample>(F::SAMPLES);
+    let versions = [("b".into(), Version(i64::MAX)), ("a".into(), Version(4))];
+    commit(&*f.store(), async |tx| {
+        sink.touch_versions(tx, &scope, &versions).await.unwrap();
+        sink.touch_versions(tx, &scope, &[]).await.unwrap();
+    })
+    .await;
+    expected[0].as_mut().unwrap().version = Some(Version(4));
+    expected[1].as_mut().unwrap().version = Some(Version(i64::MAX));
+    assert_eq!(find::<F, Sample>(&f, F::SAMPLES, &scope, &asked).await, expected);
+    assert_eq!(find::<F, Sample>(&f, F::SAMPLES, &other, &asked).await, elsewhere);
+}
+
 /// INV-SNK-2: a batch of thousands, new rows and existing ones mixed, is written, found and deleted in one call
 /// each; an empty one is no error.
 pub async fn thousands_of_rows_at_once<F: SinkFixture>(f: F) {
@@ -151,6 +178,7 @@ pub async fn statements_do_not_grow_with_the_batch<F: SinkFixture>(f: F) {
             })
             .collect();
         let asked: Vec<_> = rows.iter().map(|row| row.external_id.clone()).collect();
+        let versions: Vec<_> = asked.iter().map(|id| (id.clone(), Version(1))).collect();
         let sink = f.sink::<Sample>(F::SAMPLES);
         let before = f.statements();
         commit(&*f.store(), async |tx| {
@@ -159,6 +187,7 @@ pub async fn statements_do_not_grow_with_the_batch<F: SinkFixture>(f: F) {
             sink.find_many(tx, &scope, &asked).await.unwrap();
             sink.upsert_many(tx, &scope, &changed, at(2)).await.unwrap();
             sink.reproject_many(tx, &scope, &changed, at(3)).await.unwrap();
+            sink.touch_versions(tx, &scope, &versions).await.unwrap();
             sink.soft_delete_many(tx, &scope, &asked, at(4)).await.unwrap();
         })
         .await;

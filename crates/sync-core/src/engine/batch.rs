@@ -9,7 +9,7 @@ use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
-    LocalId, Operation, Payload, Resolution, RunItem, StoreError, UnitOfWork, Upsert,
+    LocalId, Operation, Payload, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
 };
 
 /// Why a batch did not commit.
@@ -233,6 +233,10 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             let written = writer.write(tx, Rows::Deletes(&removals)).await?;
             plan.mark(positions, written);
         }
+        let touched = plan.touched();
+        if !touched.is_empty() {
+            self.sink.touch_versions(tx, &run.scope, &touched).await?;
+        }
         Ok(())
     }
 
@@ -327,6 +331,15 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 impl<T> Plan<T> {
     fn positions(&self, wanted: impl Fn(Write) -> bool) -> Vec<usize> {
         (0..self.slots.len()).filter(|position| wanted(self.slots[*position].write)).collect()
+    }
+
+    /// Rows that are not written, with versions newer than theirs.
+    fn touched(&self) -> Vec<(ExternalId, Version)> {
+        let unwritten = |slot: &&Slot<T>| {
+            slot.touched && slot.exists && matches!(slot.write, Write::Nothing | Write::Reproject)
+        };
+        let slots = self.slots.iter().filter(unwritten);
+        slots.filter_map(|slot| Some((slot.external_id.clone(), slot.version?))).collect()
     }
 
     /// Notes local ids, and fails the steps of records that could not be written.

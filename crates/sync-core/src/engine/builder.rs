@@ -4,10 +4,14 @@ use std::sync::Arc;
 
 use super::{EngineOptions, ExecuteSync};
 use crate::{
-    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, DeepEqualDiffer, FieldDiffer, HolderId,
-    IdGenerator, Jitter, LayeredSource, LoopbackFingerprintStore, RandomJitter, RecordFetcher, RunRecorder,
-    Store, StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork,
+    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ContractedFields, CustomFieldPolicy,
+    DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter, LayeredSource,
+    LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store, StorePorts,
+    SyncSink, SystemClock, TimeOrderedIds, UnitOfWork,
 };
+
+/// Makes the middleware of the entity's contracts, once the store is known.
+type Contracts<S> = Box<dyn FnOnce(Arc<S>) -> ContractedFields<S> + Send>;
 
 /// Collects the parts of an [`ExecuteSync`]. Required: a store, a sink, and a source (or
 /// [`source_per_request`](Self::source_per_request)).
@@ -18,6 +22,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     source: Option<Arc<dyn ChangeSource<T>>>,
     source_per_request: bool,
     middleware: Vec<Arc<dyn ChangeMiddleware<T>>>,
+    contracts: Option<Contracts<S>>,
     sink: Option<Arc<dyn SyncSink<T, S::Tx>>>,
     differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
@@ -40,6 +45,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             source: None,
             source_per_request: false,
             middleware: Vec::new(),
+            contracts: None,
             sink: None,
             differ: Arc::new(DeepEqualDiffer::default()),
             loopback: None,
@@ -102,6 +108,18 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     #[must_use]
     pub fn middleware(mut self, middleware: Arc<dyn ChangeMiddleware<T>>) -> Self {
         self.middleware.push(middleware);
+        self
+    }
+
+    /// Lets in what the contracts of the entity's custom fields say, by the store's catalogue: from the source, next
+    /// to it, and from the fetcher. Everything is let in by default.
+    #[must_use]
+    pub fn contracts(mut self, policy: CustomFieldPolicy, provider: impl Into<Provider>) -> Self
+    where
+        S: FieldCatalog<S::Tx>,
+    {
+        let provider = provider.into();
+        self.contracts = Some(Box::new(move |store| ContractedFields::new(store, policy, provider)));
         self
     }
 
@@ -172,7 +190,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     ///
     /// # Errors
     /// [`BuildError`] lists every missing part, not only the first.
-    pub fn build(self) -> Result<ExecuteSync<T, S>, BuildError> {
+    pub fn build(mut self) -> Result<ExecuteSync<T, S>, BuildError> {
         let source_missing = self.source.is_none() && !self.source_per_request;
         let missing: Vec<&'static str> =
             [("store", self.ports.is_none()), ("sink", self.sink.is_none()), ("source", source_missing)]
@@ -187,6 +205,11 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         }
         if let Some(emitter) = self.emitter {
             ports.emitter = Some(emitter);
+        }
+        if let Some(contracts) = self.contracts {
+            let contracts = Arc::new(contracts(Arc::clone(&ports.unit_of_work)));
+            self.fetcher = self.fetcher.map(|fetcher| contracts.fetcher(fetcher));
+            self.middleware.push(contracts);
         }
         let source = match (self.source, self.middleware.is_empty()) {
             (Some(source), false) => Some(Arc::new(LayeredSource::new(source, self.middleware)) as _),

@@ -82,6 +82,8 @@ pub(super) struct Slot<T> {
     pub deleted: bool,
     pub version: Option<Version>,
     pub write: Write,
+    /// Whether the version is newer than the row's although nothing changed.
+    pub touched: bool,
     /// The record it was merged into, as the last of the batch's changes tells.
     pub merged_into: Option<ExternalId>,
     /// The change that lent its record to `image`, to get it back if the batch has to be done again.
@@ -116,6 +118,7 @@ impl<T> Slot<T> {
             deleted,
             version,
             write: Write::Nothing,
+            touched: false,
             merged_into: None,
             lender: None,
         }
@@ -194,10 +197,18 @@ impl<T: Canonical> Slot<T> {
             Payload::Delete(deletion) => self.delete(step, deletion, version),
             Payload::Upsert(record) => {
                 let version = if is_supplement(&batch[index], record) { None } else { version };
+                let is_full = record.coverage == Coverage::Full;
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
                     self.version = version.or(self.version);
-                } else if reprojects && self.write == Write::Nothing {
+                    return;
+                }
+                // A partial record does not vouch for the fields that it leaves out.
+                if is_full && version > self.version {
+                    self.version = version;
+                    self.touched = true;
+                }
+                if reprojects && self.write == Write::Nothing {
                     self.write = Write::Reproject;
                 }
             }

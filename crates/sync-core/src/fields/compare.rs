@@ -1,5 +1,8 @@
 //! Comparing what is known with what is there. Pure: entries in, entries and drift out.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 

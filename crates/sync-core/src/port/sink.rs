@@ -48,6 +48,7 @@ pub struct Upsert<T> {
 ///   child, survivor and merge comes last; the link's external id stays as the CRM sent it.
 /// - **INV-SNK-7** A merged record that is written again gets its own links back.
 /// - **INV-SNK-8** Projecting anew leaves the rows as they are, and writes nothing that is there already.
+/// - **INV-SNK-9** A newer ordering value of a row in which nothing changed is kept, and nothing else is touched.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + Sync {
@@ -105,6 +106,18 @@ pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + 
         rows: &[Upsert<T>],
         at: DateTime<Utc>,
     ) -> Result<(), SinkError>;
+
+    /// Notes newer ordering values of rows in which nothing else changed, so that they are not taken for outdated by
+    /// who compares. Ids are distinct, and of rows that are there.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn touch_versions(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError>;
 
     /// Sends links to records that were merged to the surviving records' rows, of whatever table the children are;
     /// from now on too. Called after the losers' rows, where there are any, were marked as deleted. Losers are

@@ -4,7 +4,9 @@
 
 mod apply;
 mod audit;
+mod fields;
 mod lifecycle;
+mod merges;
 mod parked;
 mod reading;
 mod reconcile;

@@ -166,3 +166,22 @@ async fn older_change_is_skipped() {
     assert_eq!(world.row("A").await.unwrap().record.stage.as_deref(), Some("lost"));
     assert_eq!(report.counts.skipped, 2);
 }
+
+/// R14: a full record with a newer version in which nothing changed is a noop, and the row's version moves on, once; a
+/// partial one does not vouch for what it leaves out.
+#[tokio::test]
+async fn version_moves_on_with_a_noop() {
+    let world = World::new().await;
+    world.sync([seen("A", deal("a", "new"), 1).version(10)]).await;
+    let version = async || world.row("A").await.unwrap().version;
+    world.sync([partial("A", deal("a", "new"), &["stage"], 2).version(20)]).await;
+    assert_eq!(version().await, Some(Version(10)));
+    for cursor in [3, 4] {
+        let report = world.sync([seen("A", deal("a", "new"), cursor).version(20)]).await;
+        assert_eq!(world.story(&report).await, ["A noop/success"]);
+        assert_eq!(version().await, Some(Version(20)));
+    }
+    assert_eq!(world.sink.touched.load(std::sync::atomic::Ordering::SeqCst), 1);
+    let report = world.sync([seen("A", deal("a", "old"), 5).version(15)]).await;
+    assert_eq!(world.story(&report).await, ["A noop/skipped"]);
+}

@@ -86,6 +86,10 @@ pub(crate) struct TestSink {
     pub(crate) upserts: Mutex<Vec<usize>>,
     /// The sizes of the reprojections so far.
     pub(crate) reprojections: Mutex<Vec<usize>>,
+    /// How many versions were noted so far of rows in which nothing else changed.
+    pub(crate) touched: AtomicU32,
+    /// The merges so far that went through.
+    pub(crate) merges: Mutex<Vec<Merge>>,
 }
 
 fn away() -> StoreError {
@@ -153,6 +157,16 @@ impl SyncSink<Deal, MemoryTx> for TestSink {
         self.inner.reproject_many(tx, scope, rows, at).await
     }
 
+    async fn touch_versions(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        self.touched.fetch_add(u32::try_from(versions.len()).unwrap(), Ordering::SeqCst);
+        self.inner.touch_versions(tx, scope, versions).await
+    }
+
     async fn redirect_many(
         &self,
         tx: &mut MemoryTx,
@@ -160,7 +174,9 @@ impl SyncSink<Deal, MemoryTx> for TestSink {
         merges: &[Merge],
         at: DateTime<Utc>,
     ) -> Result<(), SinkError> {
-        self.inner.redirect_many(tx, scope, merges, at).await
+        self.inner.redirect_many(tx, scope, merges, at).await?;
+        self.merges.lock().unwrap().extend_from_slice(merges);
+        Ok(())
     }
 }
 
@@ -266,6 +282,8 @@ impl World {
             reprojects: false,
             upserts: Mutex::default(),
             reprojections: Mutex::default(),
+            touched: AtomicU32::new(0),
+            merges: Mutex::default(),
         };
         adjust(&mut sink);
         let clock = Arc::new(SteppedClock(AtomicU64::new(1_767_600_000_000)));

@@ -11,6 +11,7 @@ mod links;
 mod listing;
 mod merges;
 mod upsert;
+mod versions;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -20,7 +21,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
     Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError, StoreError,
-    SyncSink, TableDef, Upsert,
+    SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::PgTx;
@@ -45,6 +46,7 @@ struct Plan {
     delete: String,
     list: String,
     list_after: String,
+    touch: String,
 }
 
 impl<T: Canonical> PgTableSink<T> {
@@ -61,6 +63,7 @@ impl<T: Canonical> PgTableSink<T> {
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
+            touch: versions::statement(&columns),
             columns,
         };
         Self { plan: Arc::new(plan), of: PhantomData }
@@ -119,6 +122,17 @@ impl<T: Canonical> SyncSink<T, PgTx> for PgTableSink<T> {
     ) -> Result<(), SinkError> {
         tx.require_tenant(scope)?;
         custom::reproject(&self.plan, tx, scope, rows, at).await
+    }
+
+    #[tracing::instrument(name = "pg.sink.touch", skip_all, fields(entity = T::ENTITY, n_records = versions.len()), err)]
+    async fn touch_versions(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.require_tenant(scope)?;
+        versions::touch(&self.plan, tx, scope, versions).await
     }
 
     #[tracing::instrument(name = "pg.sink.redirect", skip_all, fields(entity = T::ENTITY, n_records = merges.len()))]

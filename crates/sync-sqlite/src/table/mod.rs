@@ -12,6 +12,7 @@ mod links;
 mod listing;
 mod merges;
 mod upsert;
+mod versions;
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -22,7 +23,7 @@ use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sync_core::{
     Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge, Scope,
-    SinkError, StoreError, SyncSink, TableDef, Upsert,
+    SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::{Bound, SqliteTx};
@@ -46,6 +47,7 @@ struct Plan {
     delete: Sql,
     list: Sql,
     list_after: Sql,
+    touch: Sql,
 }
 
 /// A statement made from a table's names.
@@ -75,6 +77,7 @@ impl<T: Canonical> SqliteTableSink<T> {
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
+            touch: versions::statement(&columns),
             columns,
             links,
         };
@@ -134,6 +137,17 @@ impl<T: Canonical> SyncSink<T, SqliteTx> for SqliteTableSink<T> {
     ) -> Result<(), SinkError> {
         tx.require_tenant(scope)?;
         custom::reproject(&self.plan, tx, scope, rows, at).await
+    }
+
+    #[tracing::instrument(name = "sqlite.sink.touch", skip_all, fields(entity = T::ENTITY, n_records = versions.len()), err)]
+    async fn touch_versions(
+        &self,
+        tx: &mut SqliteTx,
+        scope: &Scope,
+        versions: &[(ExternalId, Version)],
+    ) -> Result<(), StoreError> {
+        tx.require_tenant(scope)?;
+        versions::touch(&self.plan, tx, scope, versions).await
     }
 
     #[tracing::instrument(name = "sqlite.sink.redirect", skip_all, fields(entity = T::ENTITY, n_records = merges.len()))]

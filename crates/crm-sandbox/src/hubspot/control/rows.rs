@@ -164,7 +164,7 @@ impl HubspotControl {
     /// # Errors
     /// When it is missing or archived already.
     pub fn archive(&self, object: &str, id: u64) -> Result<(), RowError> {
-        self.one(RowChange::Archive { object: object.to_owned(), id }).map(|_| ())
+        self.one(&RowChange::Archive { object: object.to_owned(), id }).map(|_| ())
     }
 
     /// Takes a row out of the archive.
@@ -172,7 +172,7 @@ impl HubspotControl {
     /// # Errors
     /// When it is not there.
     pub fn restore(&self, object: &str, id: u64) -> Result<(), RowError> {
-        self.one(RowChange::Restore { object: object.to_owned(), id }).map(|_| ())
+        self.one(&RowChange::Restore { object: object.to_owned(), id }).map(|_| ())
     }
 
     /// Removes a row for good, archived or not.
@@ -180,7 +180,7 @@ impl HubspotControl {
     /// # Errors
     /// When it is missing.
     pub fn purge(&self, object: &str, id: u64) -> Result<(), RowError> {
-        self.one(RowChange::Purge { object: object.to_owned(), id }).map(|_| ())
+        self.one(&RowChange::Purge { object: object.to_owned(), id }).map(|_| ())
     }
 
     /// Merges `loser` into `winner` and returns the id of the row that stays.
@@ -188,7 +188,7 @@ impl HubspotControl {
     /// # Errors
     /// When one is missing or archived, both are the same, or the limit of 250 is reached.
     pub fn merge(&self, object: &str, winner: u64, loser: u64) -> Result<u64, RowError> {
-        self.one(RowChange::Merge { object: object.to_owned(), winner, loser })
+        self.one(&RowChange::Merge { object: object.to_owned(), winner, loser })
     }
 
     /// Associates two rows.
@@ -196,7 +196,7 @@ impl HubspotControl {
     /// # Errors
     /// When an object, a row or a label is unknown.
     pub fn associate(&self, link: LinkSpec) -> Result<(), RowError> {
-        self.one(RowChange::Associate { link }).map(|_| ())
+        self.one(&RowChange::Associate { link }).map(|_| ())
     }
 
     /// Ends an association; with labels, only these are taken from it.
@@ -204,7 +204,7 @@ impl HubspotControl {
     /// # Errors
     /// When an object or a label is unknown.
     pub fn disassociate(&self, link: LinkSpec) -> Result<(), RowError> {
-        self.one(RowChange::Disassociate { link }).map(|_| ())
+        self.one(&RowChange::Disassociate { link }).map(|_| ())
     }
 
     /// Carries out changes in order, each on its own, and returns the id of each row or why it was refused. Merges
@@ -219,8 +219,8 @@ impl HubspotControl {
         self.edit(|account| changes.ops.iter().map(|op| one(account, op, options)).collect())
     }
 
-    fn one(&self, change: RowChange) -> Result<u64, RowError> {
-        self.edit(|account| one(account, &change, WriteOptions::admin()))
+    fn one(&self, change: &RowChange) -> Result<u64, RowError> {
+        self.edit(|account| one(account, change, WriteOptions::admin()))
     }
 }
 

@@ -25,12 +25,7 @@ pub(super) fn pair(account: &Account, from: &str, to: &str) -> Result<Pair, ApiE
 }
 
 /// Associations with live rows, from an id on.
-fn live<'a>(
-    account: &'a Account,
-    pair: Pair,
-    from: u64,
-    start: u64,
-) -> impl Iterator<Item = (u64, &'a [u32])> {
+fn live(account: &Account, pair: Pair, from: u64, start: u64) -> impl Iterator<Item = (u64, &[u32])> {
     let table = &account.tables[pair.to];
     account.links.of_after(pair, from, start).filter(|(to, _)| table.live_row(*to).is_some())
 }

@@ -129,7 +129,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn failed(&mut self, error: RowError, trace: &str) {
+    fn failed(&mut self, error: &RowError, trace: &str) {
         self.errors.push(json!({
             "status": "error",
             "category": error.category,
@@ -204,7 +204,7 @@ fn create(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
                 undo.before.push((id, None));
                 done.rows.push((id, true));
             }
-            (Err(error), Some(trace)) if partial => done.failed(error, trace),
+            (Err(error), Some(trace)) if partial => done.failed(&error, trace),
             (Err(error), _) => {
                 undo.roll_back(&mut account, object);
                 return Err(error.into());
@@ -257,7 +257,7 @@ fn update(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
         let result = account.update(object, id, &input.properties, WriteOptions::api());
         match (result, input.object_write_trace_id.as_deref()) {
             (Ok(()), _) => done.rows.push((id, false)),
-            (Err(error), Some(trace)) if partial => done.failed(error, trace),
+            (Err(error), Some(trace)) if partial => done.failed(&error, trace),
             (Err(error), _) => {
                 undo.roll_back(&mut account, object);
                 return Err(error.into());
@@ -296,7 +296,7 @@ fn upsert(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
                 }
                 done.rows.push((id, found.is_none()));
             }
-            (Err(error), Some(trace)) if partial => done.failed(error, trace),
+            (Err(error), Some(trace)) if partial => done.failed(&error, trace),
             (Err(error), _) => {
                 undo.roll_back(&mut account, object);
                 return Err(error.into());

@@ -36,7 +36,9 @@ fn target<'a>(path: &'a [&'a str]) -> Target<'a> {
         ["_sandbox", rest @ ..] => Target::Control(rest),
         ["oauth", rest @ ..] => Target::OAuth(rest),
         ["crm", version @ ("v3" | "v4"), "objects", rest @ ..] => Target::Objects(version, rest),
-        ["crm", "v4", "associations", rest @ ..] => Target::Associations(rest),
+        ["crm", "v4", "associations", rest @ ..] | ["crm", "associations", "v4", rest @ ..] => {
+            Target::Associations(rest)
+        }
         ["crm", "v3", "properties", rest @ ..] => Target::Properties(rest),
         ["crm", "v3", "pipelines", rest @ ..] => Target::Pipelines(rest),
         ["crm", "v3", "owners", rest @ ..] => Target::Owners(rest),

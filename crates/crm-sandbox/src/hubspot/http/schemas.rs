@@ -44,7 +44,8 @@ fn schema(account: &Account, object: usize) -> Json {
         .collect();
     let mut associations = Vec::new();
     for to in 0..account.tables.len() {
-        for (from, to) in [(object, to), (to, object)] {
+        let back = (to != object).then_some((to, object));
+        for (from, to) in std::iter::once((object, to)).chain(back) {
             associations.extend(account.links.labels_of(Pair { from, to }).map(|label| {
                 json!({
                     "id": label.type_id.to_string(),

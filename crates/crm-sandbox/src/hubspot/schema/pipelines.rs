@@ -30,6 +30,9 @@ const SUPPORT: &[(&str, &str, &str)] = &[
     ("4", "Closed", "CLOSED"),
 ];
 
+/// Stage id, label, metadata.
+type StageParts = (&'static str, &'static str, Vec<(&'static str, String)>);
+
 /// Pipelines of deals, and those of tickets.
 pub(crate) fn standard_pipelines(made_at: i64) -> (Vec<Pipeline>, Vec<Pipeline>) {
     let deal_stages = |plans: &[StagePlan]| {
@@ -52,13 +55,7 @@ pub(crate) fn standard_pipelines(made_at: i64) -> (Vec<Pipeline>, Vec<Pipeline>)
     (deals, vec![pipeline("0", "Support Pipeline", 0, ticket_stages.collect(), made_at)])
 }
 
-fn pipeline(
-    id: &str,
-    label: &str,
-    display_order: i64,
-    stages: Vec<(&str, &str, Vec<(&str, String)>)>,
-    made_at: i64,
-) -> Pipeline {
+fn pipeline(id: &str, label: &str, display_order: i64, stages: Vec<StageParts>, made_at: i64) -> Pipeline {
     let stages = stages.into_iter().zip(0..).map(|((id, label, metadata), display_order)| Stage {
         id: id.to_owned(),
         label: label.to_owned(),

@@ -122,7 +122,7 @@ const COMPANY_NUMBERS: &[(&str, &str, PropertyType, Formula)] = &[
     ("num_associated_deals", "Number of Associated Deals", PropertyType::Number, Formula::Count("deals")),
     (
         "hs_total_deal_value",
-        "Total open deal value",
+        "Total deal value",
         PropertyType::Number,
         Formula::Sum { object: "deals", property: "amount" },
     ),

@@ -120,28 +120,28 @@ fn bounds(group: &[Filter], field: &Field) -> Option<(i64, i64)> {
 
 /// Ids with what they are ordered by.
 enum Found<'a> {
-    ById(Vec<u64>, bool),
-    ByTime(Vec<(i64, u64)>, &'a Search),
-    ByValue(Vec<(Option<Operand>, u64)>, &'a Account, &'a Search),
+    Ids(Vec<u64>, bool),
+    Times(Vec<(i64, u64)>, &'a Search),
+    Values(Vec<(Option<Operand>, u64)>, &'a Account, &'a Search),
 }
 
 impl<'a> Found<'a> {
     fn new(account: &'a Account, search: &'a Search) -> Self {
         match search.order.field {
-            Field::Id => Self::ById(Vec::new(), search.order.descending),
-            Field::Created | Field::Modified => Self::ByTime(Vec::new(), search),
-            _ => Self::ByValue(Vec::new(), account, search),
+            Field::Id => Self::Ids(Vec::new(), search.order.descending),
+            Field::Created | Field::Modified => Self::Times(Vec::new(), search),
+            _ => Self::Values(Vec::new(), account, search),
         }
     }
 
     fn push(&mut self, id: u64, row: &Row) {
         match self {
-            Self::ById(ids, _) => ids.push(id),
-            Self::ByTime(ids, search) => {
+            Self::Ids(ids, _) => ids.push(id),
+            Self::Times(ids, search) => {
                 let modified = search.order.field == Field::Modified;
                 ids.push((if modified { row.updated_at } else { row.created_at }, id));
             }
-            Self::ByValue(ids, account, search) => {
+            Self::Values(ids, account, search) => {
                 ids.push((read(account, search.object, (id, row), &search.order.field), id));
             }
         }
@@ -149,21 +149,21 @@ impl<'a> Found<'a> {
 
     fn sorted(self) -> Vec<u64> {
         match self {
-            Self::ById(mut ids, descending) => {
+            Self::Ids(mut ids, descending) => {
                 ids.sort_unstable();
                 if descending {
                     ids.reverse();
                 }
                 ids
             }
-            Self::ByTime(mut ids, search) => {
+            Self::Times(mut ids, search) => {
                 ids.sort_unstable();
                 if search.order.descending {
                     ids.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
                 }
                 ids.into_iter().map(|(_, id)| id).collect()
             }
-            Self::ByValue(mut ids, _, search) => {
+            Self::Values(mut ids, _, search) => {
                 ids.sort_by(|(one, id), (other, other_id)| {
                     let order = match (one, other) {
                         (Some(one), Some(other)) => {

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use chrono::{Days, NaiveDate, NaiveTime};
+use chrono::{Days, NaiveDate};
 use serde_json::{Value as Json, json};
 
 use super::{DAY_MS, OrgSpec, generate};
 use crate::clock::SimClock;
+use crate::csv_rows::{self, Record, date, midnight, text};
 use crate::salesforce::model::{Org, RecordId};
 use crate::salesforce::write::{Fields, RowError, WriteOptions};
 
@@ -38,8 +39,6 @@ pub enum PipelineError {
         source: RowError,
     },
 }
-
-type Record = HashMap<String, String>;
 
 /// Reads `sales_teams.csv`, `accounts.csv` and `sales_pipeline.csv` in `folder`.
 ///
@@ -162,20 +161,5 @@ fn fields<const N: usize>(pairs: [(&str, Json); N]) -> Fields {
 
 fn read(folder: &Path, name: &str) -> Result<Vec<Record>, PipelineError> {
     let file = folder.join(name);
-    let failed = |source| PipelineError::File { file: file.clone(), source };
-    let mut reader = csv::Reader::from_path(&file).map_err(failed)?;
-    reader.deserialize().collect::<Result<_, _>>().map_err(failed)
-}
-
-/// A cell, without blanks around it; empty ones are missing.
-fn text<'a>(record: &'a Record, column: &str) -> Option<&'a str> {
-    record.get(column).map(|cell| cell.trim()).filter(|cell| !cell.is_empty())
-}
-
-fn midnight(day: NaiveDate) -> i64 {
-    day.and_time(NaiveTime::MIN).and_utc().timestamp_millis()
-}
-
-fn date(record: &Record, column: &str) -> Option<NaiveDate> {
-    text(record, column)?.parse().ok()
+    csv_rows::read(&file).map_err(|source| PipelineError::File { file, source })
 }

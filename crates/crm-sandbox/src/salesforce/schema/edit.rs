@@ -119,6 +119,30 @@ impl Org {
         }
     }
 
+    /// Gives rows values of a custom field as if they had had them all along: no stamp moves. `value` is asked for each
+    /// row in the order of ids, from 0; rows for which it has none stay as they are.
+    ///
+    /// # Errors
+    /// As [`Org::remove_field`].
+    pub fn fill_field(
+        &mut self,
+        object: &str,
+        name: &str,
+        mut value: impl FnMut(usize) -> Option<Value>,
+    ) -> Result<(), RowError> {
+        let index = self.custom_field(object, name)?;
+        if let Some(table) = self.table_mut(object) {
+            let ids: Vec<_> = table.all().map(|(id, _)| *id).collect();
+            for (n, id) in ids.into_iter().enumerate() {
+                if let (Some(value), Some(mut row)) = (value(n), table.newest(&id).cloned()) {
+                    row.set(index, value);
+                    table.put(id, row, None);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn custom_field(&self, object: &str, name: &str) -> Result<usize, RowError> {
         let table = self.table(object).ok_or_else(|| RowError::unknown_object(object))?;
         let index = table.def.field_index(name).filter(|index| table.def.fields()[*index].custom);

@@ -6,23 +6,19 @@ use crm_sandbox::salesforce::model::{Formula, RecordId};
 use serde::Serialize;
 use serde_json::Value as Json;
 use sync_wiring::EntityStore;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::history::{fold, image};
 use sync_wiring::core::{
     AuditLog, Canonical, ExternalId, LocalListing, LocalRow, RunStatus, Scope, SyncSink, UnitOfWork,
 };
-use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::FromSalesforce;
-use sync_wiring::user::User;
 
 use super::act::Act;
 use super::compare::differences;
 use super::crm::{Census, Crm, FirstChanges, SecondChanges};
-use super::stage::{RunLine, Stage};
+use super::stage::{CAST, RunLine, Stage};
 use crate::app::AppStore;
-use crate::entity::Entity;
 use crate::error::CliError;
+use crate::generated::{Entity, salesforce_entity};
 use crate::output::{Task, thousands};
 
 /// Rows that are compared in one transaction.
@@ -78,14 +74,13 @@ impl Checks {
         let (_, first, second) = expected;
         let gone: Vec<RecordId> =
             first.deleted().iter().filter(|id| !second.restored.contains(id)).copied().collect();
-        for entity in Entity::ALL {
+        for entity in CAST {
             let inspection = Inspection { stage, crm, entity, task };
-            match entity {
-                Entity::User => inspection.carry_out::<User>(&gone, &mut tally).await,
-                Entity::Account => inspection.carry_out::<Account>(&gone, &mut tally).await,
-                Entity::Contact => inspection.carry_out::<Contact>(&gone, &mut tally).await,
-                Entity::Opportunity => inspection.carry_out::<Opportunity>(&gone, &mut tally).await,
-            }?;
+            salesforce_entity!(
+                entity,
+                T => inspection.carry_out::<T>(&gone, &mut tally).await?,
+                else continue
+            );
         }
         let mut checks = tally.checks();
         checks.push(counts(runs, expected));

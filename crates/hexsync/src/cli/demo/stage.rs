@@ -5,15 +5,11 @@ use std::time::{Duration, Instant};
 
 use chrono::Utc;
 use serde::Serialize;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     ConnectionId, Counts, EngineOptions, Provider, RunFailure, RunId, RunObserver, RunReport, RunRequest,
-    RunStatus, Scope, Subscription, SubscriptionId, UnitOfWork, UserId,
+    RunStatus, Scope, Subscription, SubscriptionId, TableEntity, UnitOfWork, UserId,
 };
-use sync_wiring::opportunity::Opportunity;
 use sync_wiring::salesforce::{self, FromSalesforce, POLL_ADAPTER, PROVIDER, SalesforceClient};
-use sync_wiring::user::User;
 use sync_wiring::{EntityStore, SyncModule};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,13 +17,16 @@ use uuid::Uuid;
 use super::act::Act;
 use super::place::{CONNECTION, MARK};
 use crate::app::AppStore;
-use crate::entity::Entity;
 use crate::error::CliError;
 use crate::exit::Exit;
+use crate::generated::{Entity, salesforce_entity};
 use crate::output::{Progress, Task, duration, thousands};
 
 /// The wait before a parked record is tried again.
 const RETRY_FIRST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The entities of the demo, of those that the program has; parents first.
+pub(super) const CAST: [Entity; 4] = [Entity::User, Entity::Account, Entity::Contact, Entity::Opportunity];
 
 /// One feed per entity, in the order in which they are synced.
 pub(super) type Feeds = Vec<(Entity, Subscription)>;
@@ -36,7 +35,7 @@ pub(super) type Feeds = Vec<(Entity, Subscription)>;
 pub(super) async fn subscribe<S: AppStore>(store: &S) -> Result<Feeds, CliError> {
     let mut feeds = Feeds::new();
     let mut tx = UnitOfWork::begin(store).await?;
-    for entity in Entity::ALL {
+    for entity in CAST {
         let wanted = Subscription {
             id: SubscriptionId(Uuid::now_v7()),
             tenant: None,
@@ -126,23 +125,26 @@ impl<S: AppStore> Stage<S> {
         act: Act,
         expected: impl Fn(Entity) -> Option<u64>,
     ) -> Result<Vec<RunLine>, CliError> {
-        let mut lines = Vec::with_capacity(Entity::ALL.len());
-        for entity in Entity::ALL {
+        let mut lines = Vec::with_capacity(CAST.len());
+        for entity in CAST {
             let task = self.progress.task(format!("{} {}", act.name(), entity.name()), expected(entity));
             let observer = Arc::new(Pace { task: Arc::clone(&task), started: Instant::now() });
-            let report = match entity {
-                Entity::User => Box::pin(self.run::<User>(entity, observer)).await,
-                Entity::Account => Box::pin(self.run::<Account>(entity, observer)).await,
-                Entity::Contact => Box::pin(self.run::<Contact>(entity, observer)).await,
-                Entity::Opportunity => Box::pin(self.run::<Opportunity>(entity, observer)).await,
-            }?;
+            let report = salesforce_entity!(
+                entity,
+                T => Box::pin(self.run::<T>(entity, observer)).await?,
+                else continue
+            );
             task.finish(&sentence(&report));
             lines.push(line(act, entity, report)?);
         }
         Ok(lines)
     }
 
-    async fn run<T: FromSalesforce>(&self, entity: Entity, pace: Arc<Pace>) -> Result<RunReport, CliError>
+    async fn run<T: TableEntity + FromSalesforce>(
+        &self,
+        entity: Entity,
+        pace: Arc<Pace>,
+    ) -> Result<RunReport, CliError>
     where
         S: EntityStore<T>,
     {

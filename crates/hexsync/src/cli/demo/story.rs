@@ -4,20 +4,16 @@ use chrono::{DateTime, Utc};
 use crm_sandbox::salesforce::model::RecordId;
 use serde::Serialize;
 use sync_wiring::EntityStore;
-use sync_wiring::account::Account;
-use sync_wiring::contact::Contact;
 use sync_wiring::core::{
     Canonical, ChangedFields, DeadLetterFilter, DeadLetterStore, ExternalId, ItemStatus, Operation, RunId,
     SyncSink, UnitOfWork,
 };
-use sync_wiring::opportunity::Opportunity;
-use sync_wiring::user::User;
 
 use super::act::Act;
-use super::stage::{RunLine, Stage, entity_name};
+use super::stage::{CAST, RunLine, Stage, entity_name};
 use crate::app::AppStore;
-use crate::entity::Entity;
 use crate::error::CliError;
+use crate::generated::{Entity, with_entity};
 
 /// Edited records that are shown, by entity.
 const SHOWN: [(Entity, usize); 3] = [(Entity::Account, 1), (Entity::Contact, 1), (Entity::Opportunity, 3)];
@@ -100,13 +96,8 @@ impl Story {
             None => None,
         };
         let mut parked = Vec::new();
-        for entity in Entity::ALL {
-            parked.extend(match entity {
-                Entity::User => parked_of::<User, S>(stage, entity).await,
-                Entity::Account => parked_of::<Account, S>(stage, entity).await,
-                Entity::Contact => parked_of::<Contact, S>(stage, entity).await,
-                Entity::Opportunity => parked_of::<Opportunity, S>(stage, entity).await,
-            }?);
+        for entity in CAST {
+            parked.extend(with_entity!(entity, T => parked_of::<T, S>(stage, entity).await?));
         }
         Ok(Self { field_changes, history, parked })
     }

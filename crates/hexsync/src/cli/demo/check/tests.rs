@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use sync_wiring::sqlite::SqliteStore;
+use sync_wiring::user::User;
 use tokio_util::sync::CancellationToken;
 
 use super::*;

@@ -1,0 +1,1 @@
+//! What `entity.yaml` can't say of accounts: written by hand, never overwritten.

@@ -1,0 +1,1 @@
+//! What `entity.yaml` can't say of opportunity contacts: written by hand, never overwritten.
