@@ -13,6 +13,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub struct Literal(pub Cow<'static, str>);
 
 impl Literal {
+    /// The name by which a reader knows that a number's own digits are asked for.
+    pub(crate) const NAME: &'static str = "Literal";
+
     /// A value by its text.
     #[must_use]
     pub const fn new(text: &'static str) -> Self {
@@ -28,14 +31,18 @@ impl Literal {
 
 impl<'de> Deserialize<'de> for Literal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(LiteralVisitor)
+        deserializer.deserialize_newtype_struct(Self::NAME, LiteralVisitor)
     }
 }
 
 struct LiteralVisitor;
 
-impl Visitor<'_> for LiteralVisitor {
+impl<'de> Visitor<'de> for LiteralVisitor {
     type Value = Literal;
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Literal, D::Error> {
+        deserializer.deserialize_any(self)
+    }
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text, a number, true or false")

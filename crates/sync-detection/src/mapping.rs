@@ -1,7 +1,10 @@
 //! Which remote field fills which field of the entity.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::Transform;
@@ -49,19 +52,41 @@ impl FieldMapping {
     }
 }
 
-#[derive(Deserialize)]
-#[cfg_attr(feature = "yaml", derive(schemars::JsonSchema))]
+/// The form in a file, for its schema.
+#[cfg(feature = "yaml")]
+#[derive(schemars::JsonSchema)]
 #[serde(untagged)]
+#[expect(dead_code, reason = "a description only")]
 enum OneOrSeveral {
     One(Transform),
     Several(Vec<Transform>),
 }
 
+/// By hand, because an untagged enum reads numbers as floats, and loses digits.
 fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'static, [Transform]>, D::Error> {
-    Ok(Cow::Owned(match OneOrSeveral::deserialize(deserializer)? {
-        OneOrSeveral::One(transform) => vec![transform],
-        OneOrSeveral::Several(transforms) => transforms,
-    }))
+    deserializer.deserialize_any(Transforms).map(Cow::Owned)
+}
+
+struct Transforms;
+
+impl<'de> Visitor<'de> for Transforms {
+    type Value = Vec<Transform>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a transform or a list of them")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Vec<Transform>, E> {
+        Ok(vec![Transform::deserialize(word.into_deserializer())?])
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Vec<Transform>, A::Error> {
+        Ok(vec![Transform::deserialize(MapAccessDeserializer::new(map))?])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Vec<Transform>, A::Error> {
+        Vec::deserialize(SeqAccessDeserializer::new(list))
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +105,8 @@ mod tests {
         );
         let one = read(r#"{"source": "Email", "target": "email", "transform": "lowercase"}"#);
         assert_eq!(*one.transforms, [Transform::Lowercase]);
+        let with_value = read(r#"{"source": "A", "target": "a", "transform": {"truncate": 5}}"#);
+        assert_eq!(*with_value.transforms, [Transform::Truncate(5)]);
         assert_eq!(read(r#"{"source": "A", "target": "a"}"#), FieldMapping::new("A", "a"));
     }
 

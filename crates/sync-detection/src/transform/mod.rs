@@ -65,7 +65,7 @@ pub enum Transform {
     /// aside.
     SalesforceId,
     /// The first so many characters of a text.
-    #[cfg_attr(feature = "yaml", schemars(with = "std::num::NonZeroU32"))]
+    #[cfg_attr(feature = "yaml", schemars(with = "crate::yaml::schema::Characters"))]
     Truncate(u32),
     /// Other words for known ones, e.g. for picklists.
     Map(ValueMap),

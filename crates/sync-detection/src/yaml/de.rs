@@ -7,6 +7,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::node::{Key, Node, Scalar, Value};
+use crate::Literal;
 
 impl<'de> IntoDeserializer<'de> for &'de Node {
     type Deserializer = Self;
@@ -51,10 +52,16 @@ impl<'de> Deserializer<'de> for &'de Node {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+        match &self.value {
+            // As written: a float would lose digits.
+            Value::Scalar(Scalar::Float(written, _)) if name == Literal::NAME => {
+                visitor.visit_borrowed_str(written)
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_enum<V: Visitor<'de>>(

@@ -51,7 +51,7 @@ impl EntityFile {
                 match EntityConfig::deserialize(&tree) {
                     Ok(config) => return Ok(config),
                     // What the types refuse was found before; if not, it is told here, without a place.
-                    Err(error) => found.add(START, error.to_string(), None),
+                    Err(error) => found.add(START, format!("the file can't be read: {error}"), None),
                 }
             }
         }

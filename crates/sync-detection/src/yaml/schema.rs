@@ -75,6 +75,23 @@ impl JsonSchema for Decimals {
     }
 }
 
+/// How many characters a text can be cut to.
+pub(crate) struct Characters;
+
+impl JsonSchema for Characters {
+    fn schema_name() -> Cow<'static, str> {
+        "Characters".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 1, "maximum": u32::MAX})
+    }
+}
+
 impl JsonSchema for FilterValue {
     fn schema_name() -> Cow<'static, str> {
         "FilterValue".into()

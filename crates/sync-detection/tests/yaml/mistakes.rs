@@ -102,9 +102,11 @@ mistakes! {
     transform_with_a_value_too_many: "transform: uppercase" => "transform: { uppercase: true }";
     two_transforms_in_one_map: "[{ scale: \"0.01\" }, { round: 4 }]" => "{ scale: \"0.01\", round: 4 }";
     truncate_to_nothing: "truncate: 255" => "truncate: 0";
+    truncate_to_too_much: "truncate: 255" => "truncate: 5000000000";
     round_to_too_many_decimals: "{ round: 4 }" => "{ round: 40 }";
     scale_by_a_word: "scale: \"0.01\"" => "scale: percent";
     scale_by_nothing: "scale: \"0.01\"" => "scale: 0";
+    scale_with_too_many_digits: "scale: \"0.01\"" => "scale: 0.12345678901234567890123456789";
     split_at_nothing: "split: \";\"" => "split: \"\"";
     default_of_another_kind: "{ default: 0 }" => "{ default: none }";
     default_for_json: "transform: { split: \";\" }" => "transform: [{ split: \";\" }, { default: \"[]\" }]";
@@ -125,6 +127,7 @@ mistakes! {
     in_with_values_of_two_kinds: "op: in, value: [New, Existing]" => "op: in, value: [New, 7]";
     order_of_truths: "op: gte, value: 0.5" => "op: gte, value: true";
     filter_with_too_many_digits: "op: gte, value: 0.5" => "op: gte, value: 0.1234567890123456789";
+    filter_with_an_enormous_number: "op: gte, value: 0.5" => "op: gte, value: 1e400";
     filter_by_something_that_is_no_field: "field: Type, op" => "field: \"Type OR Id\", op";
     filter_of_a_webhook: "    webhook: {" => "    filters: [{ field: a, op: eq, value: 1 }]\n    webhook: {";
 }

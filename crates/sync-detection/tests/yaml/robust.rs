@@ -15,6 +15,8 @@ fn is_read_or_told(text: &str) -> Result<(), TestCaseError> {
         let width = lines.get(problem.line - 1).map_or(0, |line| line.chars().count());
         prop_assert!((1..=width + 1).contains(&problem.column), "{problem:?} in a line of {width}");
         prop_assert!(problem.length >= 1);
+        // What the types refuse has to have been found before, with its place.
+        prop_assert!(!problem.message.starts_with("the file can't be read"), "{problem:?}");
     }
     prop_assert!(problems.to_string().contains("mistake"));
     Ok(())

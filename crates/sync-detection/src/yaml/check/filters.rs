@@ -1,6 +1,7 @@
 //! Filters: operator and value fit each other, and the mode can apply them.
 
 use serde::Deserialize;
+use sync_core::value::parse_decimal;
 
 use super::super::node::{Node, Scalar, Value};
 use super::super::problem::Findings;
@@ -33,6 +34,9 @@ fn one(place: &Place<'_>, node: &Node, found: &mut Findings) {
     }
     let Some(value) = node.get("value") else { return };
     let Some(op) = node.get("op").and_then(|op| FilterOp::deserialize(op).ok()) else { return };
+    if !numbers(value, found) {
+        return;
+    }
     let Ok(plain) = FilterValue::deserialize(value) else { return };
     if matches!(&plain, FilterValue::List(values) if values.is_empty()) {
         return; // That it is empty was told with the form.
@@ -47,15 +51,19 @@ fn one(place: &Place<'_>, node: &Node, found: &mut Findings) {
             found.add(value.at, "the values of a list have to be of one kind", "put all of them in quotes");
         }
     }
+}
+
+/// Whether every number can be compared with exactly as it is written.
+fn numbers(value: &Node, found: &mut Findings) -> bool {
+    let mut all = true;
     for node in std::iter::once(value).chain(value.items()) {
-        if let Value::Scalar(Scalar::Float(written, _)) = &node.value
-            && written.bytes().filter(u8::is_ascii_digit).count() > 15
-        {
-            found.add(
-                node.at,
-                format!("`{written}` has more than 15 digits, and would be rounded"),
-                "shorten it",
-            );
+        let Value::Scalar(Scalar::Float(written, number)) = &node.value else { continue };
+        let is_exact = written.bytes().filter(u8::is_ascii_digit).count() <= 15;
+        if !is_exact || parse_decimal(&number.to_string()).is_none() {
+            let message = format!("`{written}` can't be compared with exactly: it has too many digits");
+            found.add(node.at, message, "15 digits are safe");
+            all = false;
         }
     }
+    all
 }
