@@ -73,13 +73,6 @@ fn label<T: FromHubspot>() -> String {
     format!("hubspot-poll-{}", T::ENTITY)
 }
 
-/// As a fetcher it reads with the request's filters instead of its own.
-impl<T: FromHubspot> PollFetch<T> for HubspotPollSource<T> {
-    fn fetch(&self, request: PollRequest<'_>) -> ChangeStream<T> {
-        self.read(request.filters.into(), request.cursor)
-    }
-}
-
 impl<T: FromHubspot> ChangeSource<T> for HubspotPollSource<T> {
     fn label(&self) -> String {
         label::<T>()
