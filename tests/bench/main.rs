@@ -1,13 +1,13 @@
 //! Benchmarks the engine against the floor, alternating within one run, on PostgreSQL.
 //!
-//! Each measurement is a process of its own, so that peak memory is its own too. The simulated org is another
+//! Each measurement is a process of its own, so that peak memory is its own too. Each simulated CRM is another
 //! process; fetching and parsing are part of what is measured, on both sides.
 
+mod crm;
+mod door;
 mod engine;
-mod feed;
 mod floor;
 mod measure;
-mod org;
 mod pgcopy;
 mod report;
 
@@ -16,10 +16,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use sync_core::NoopPolicy;
 
-use self::feed::{Door, Feed};
+use self::crm::Simulated;
+use self::door::{Crm, Door};
 use self::measure::Outcome;
-use self::org::Org;
-use self::report::{Report, Workload};
+use self::report::{Report, Setting, Workload};
 
 /// Compares the engine with the fastest hand-written SQL that leaves the same rows.
 #[derive(Debug, Parser)]
@@ -29,9 +29,12 @@ struct Args {
     /// PostgreSQL to run on; schemas whose names begin with `hexsync_bench_` are dropped and made anew.
     #[arg(long, env = "HEXSYNC_BENCH_POSTGRES_URL", global = true, default_value = "")]
     database_url: String,
-    /// Opportunities in the org.
+    /// Opportunities in each CRM.
     #[arg(long, default_value_t = 50_000)]
     records: usize,
+    /// From which CRMs; may be given several times. Default: from either, and from both at once.
+    #[arg(long = "from")]
+    settings: Vec<Setting>,
     /// How often everything is measured; medians are shown.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -45,9 +48,10 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Serves the org; used by the benchmark itself.
+    /// Serves a CRM; used by the benchmark itself.
     #[command(hide = true)]
     Serve {
+        crm: Crm,
         #[arg(long)]
         records: usize,
     },
@@ -56,7 +60,7 @@ enum Command {
     Measure {
         contender: Contender,
         #[arg(long)]
-        door: String,
+        doors: String,
         #[arg(long)]
         schema: String,
     },
@@ -79,10 +83,10 @@ enum Contender {
 async fn main() -> Result<()> {
     let args = Args::parse();
     match args.command {
-        Some(Command::Serve { records }) => org::serve(records).await,
-        Some(Command::Measure { contender, ref door, ref schema }) => {
-            let door: Door = serde_json::from_str(door)?;
-            let outcome = measure(contender, &door, &args.database_url, schema).await?;
+        Some(Command::Serve { crm, records }) => crm::serve(crm, records).await,
+        Some(Command::Measure { contender, ref doors, ref schema }) => {
+            let doors: Vec<Door> = serde_json::from_str(doors)?;
+            let outcome = measure(contender, &doors, &args.database_url, schema).await?;
             println!("{}", serde_json::to_string(&outcome)?);
             Ok(())
         }
@@ -90,15 +94,15 @@ async fn main() -> Result<()> {
     }
 }
 
-async fn measure(contender: Contender, door: &Door, url: &str, schema: &str) -> Result<Option<Outcome>> {
+async fn measure(contender: Contender, doors: &[Door], url: &str, schema: &str) -> Result<Option<Outcome>> {
     Ok(match contender {
         Contender::Prepare => {
-            engine::prepare(door, url, schema).await?;
+            engine::prepare(doors, url, schema).await?;
             None
         }
-        Contender::Floor => Some(floor::run(&Feed::new(door.clone())?, url, schema).await?),
-        Contender::Engine => Some(engine::run(door, url, schema, NoopPolicy::Record).await?),
-        Contender::EngineCounting => Some(engine::run(door, url, schema, NoopPolicy::Count).await?),
+        Contender::Floor => Some(floor::run(doors, url, schema).await?),
+        Contender::Engine => Some(engine::run(doors, url, schema, NoopPolicy::Record).await?),
+        Contender::EngineCounting => Some(engine::run(doors, url, schema, NoopPolicy::Count).await?),
     })
 }
 
@@ -107,57 +111,89 @@ async fn compare(args: &Args) -> Result<()> {
         !args.database_url.is_empty(),
         "name a PostgreSQL with --database-url, or run `cargo xtask bench`"
     );
-    let mut org = Org::start(args.records)?;
+    let settings = if args.settings.is_empty() { Setting::ALL.to_vec() } else { args.settings.clone() };
     let mut report = Report::default();
-    for round in 0..args.rounds {
-        eprintln!("round {} of {}", round + 1, args.rounds);
-        let (floor, engine) = ("hexsync_bench_floor", "hexsync_bench_engine");
-        for schema in [floor, engine] {
-            fresh_schema(&args.database_url, schema).await?;
-            child(Contender::Prepare, &org.door, args, schema)?;
+    for setting in settings {
+        let crms: Vec<Simulated> =
+            setting.crms().iter().map(|crm| Simulated::start(*crm, args.records)).collect::<Result<_>>()?;
+        let mut bench = Bench { args, setting, crms, report: &mut report };
+        for round in 0..args.rounds {
+            eprintln!("{}: round {} of {}", setting.name(), round + 1, args.rounds);
+            bench.round(round).await?;
         }
-        let pairs = [(Contender::Floor, floor), (Contender::Engine, engine)];
-        for workload in [Workload::Load, Workload::Unchanged, Workload::Changed] {
-            let n_changed = args.records / 20;
-            if args.load_only && workload != Workload::Load {
-                break;
-            }
-            if workload == Workload::Changed {
-                org.change(n_changed, round)?;
-            }
-            // Who begins changes from round to round, so that neither always finds the warmer machine.
-            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
-            for (contender, schema) in order.map(|n| pairs[n]) {
-                let outcome = child(contender, &org.door, args, schema)?.context("a measured contender")?;
-                let expected = match workload {
-                    Workload::Load => org.door.n_live,
-                    Workload::Unchanged => 0,
-                    Workload::Changed => n_changed,
-                };
-                ensure!(outcome.n_records == args.records, "{contender:?} saw {} records", outcome.n_records);
-                ensure!(outcome.n_written == expected, "{contender:?} wrote {} rows", outcome.n_written);
-                report.add(contender, workload, outcome);
-            }
-            if workload == Workload::Unchanged {
-                let counting = child(Contender::EngineCounting, &org.door, args, engine)?;
-                report.add(Contender::EngineCounting, workload, counting.context("a measured contender")?);
-            }
-        }
-        same_rows(&args.database_url, floor, engine).await?;
     }
     report.print(args.records, args.json)
 }
 
-/// Runs one measurement in a process of its own.
-fn child(contender: Contender, door: &Door, args: &Args, schema: &str) -> Result<Option<Outcome>> {
-    let name = contender.to_possible_value().context("a contender's name")?;
-    let output = std::process::Command::new(std::env::current_exe()?)
-        .args(["measure", name.get_name(), "--schema", schema, "--door", &serde_json::to_string(door)?])
-        .args(["--database-url", &args.database_url])
-        .stderr(std::process::Stdio::inherit())
-        .output()?;
-    ensure!(output.status.success(), "{contender:?} failed");
-    Ok(serde_json::from_slice(&output.stdout)?)
+/// One setting under measurement.
+struct Bench<'a> {
+    args: &'a Args,
+    setting: Setting,
+    crms: Vec<Simulated>,
+    report: &'a mut Report,
+}
+
+impl Bench<'_> {
+    async fn round(&mut self, round: usize) -> Result<()> {
+        let (floor, engine) = ("hexsync_bench_floor", "hexsync_bench_engine");
+        for schema in [floor, engine] {
+            fresh_schema(&self.args.database_url, schema).await?;
+            self.child(Contender::Prepare, schema)?;
+        }
+        for workload in [Workload::Load, Workload::Unchanged, Workload::Changed] {
+            let n_changed = self.args.records / 20;
+            if self.args.load_only && workload != Workload::Load {
+                break;
+            }
+            let mut expected = 0;
+            for crm in &mut self.crms {
+                match workload {
+                    Workload::Load => expected += crm.door.n_live,
+                    Workload::Unchanged => {}
+                    Workload::Changed => {
+                        crm.change(n_changed, round)?;
+                        expected += n_changed;
+                    }
+                }
+            }
+            // Who begins changes from round to round, so that neither always finds the warmer machine.
+            let order = if round.is_multiple_of(2) { [0, 1] } else { [1, 0] };
+            let pairs = [(Contender::Floor, floor), (Contender::Engine, engine)];
+            for (contender, schema) in order.map(|n| pairs[n]) {
+                let outcome = self.child(contender, schema)?.context("a measured contender")?;
+                let n_all = self.args.records * self.crms.len();
+                ensure!(outcome.n_records == n_all, "{contender:?} saw {} records", outcome.n_records);
+                ensure!(outcome.n_written == expected, "{contender:?} wrote {} rows", outcome.n_written);
+                self.report.add(self.setting, contender, workload, outcome);
+            }
+            if workload == Workload::Unchanged {
+                let counting = self.child(Contender::EngineCounting, engine)?;
+                let counting = counting.context("a measured contender")?;
+                self.report.add(self.setting, Contender::EngineCounting, workload, counting);
+            }
+        }
+        same_rows(&self.args.database_url, floor, engine).await
+    }
+
+    /// Runs one measurement in a process of its own.
+    fn child(&self, contender: Contender, schema: &str) -> Result<Option<Outcome>> {
+        let name = contender.to_possible_value().context("a contender's name")?;
+        let doors: Vec<&Door> = self.crms.iter().map(|crm| &crm.door).collect();
+        let output = std::process::Command::new(std::env::current_exe()?)
+            .args([
+                "measure",
+                name.get_name(),
+                "--schema",
+                schema,
+                "--doors",
+                &serde_json::to_string(&doors)?,
+            ])
+            .args(["--database-url", &self.args.database_url])
+            .stderr(std::process::Stdio::inherit())
+            .output()?;
+        ensure!(output.status.success(), "{contender:?} failed");
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
 }
 
 async fn fresh_schema(url: &str, schema: &str) -> Result<()> {
@@ -172,7 +208,7 @@ async fn same_rows(url: &str, floor: &str, engine: &str) -> Result<()> {
     let mut connection = PgConnection::connect(url).await?;
     for schema in [floor, engine] {
         let other = if schema == floor { engine } else { floor };
-        let columns = "external_id, remote_version, name, stage, amount, probability, close_date, closed, won, kind, \
+        let columns = "connection_id, external_id, remote_version, name, stage, amount, probability, close_date, closed, won, kind, \
             lead_source, next_step, account_external_id, owner_external_id, account_id is null, owner_id is null, \
             custom_fields";
         let sql = format!(

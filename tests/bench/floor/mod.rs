@@ -1,82 +1,28 @@
 //! The floor: the same pages fetched, parsed to typed structs and written as the same rows, audit items and
 //! cursor by the fastest SQL found, without being an engine.
 //!
-//! Per page one transaction: look up the rows, compare; a page of new rows goes by binary COPY straight into the
-//! table, a page with known ones into a temporary table and from there by one `insert … select … on conflict`;
-//! binary COPY of the audit items; the cursor. Accounts and owners are read once, at the start. Pages are fetched
-//! and parsed on a task of their own.
+//! Per 2,000 records one transaction: look up the rows, compare; new rows go by binary COPY straight into the
+//! table, rows of which some are known into a temporary table and from there by one `insert … select … on
+//! conflict`; binary COPY of the audit items; the cursor. Accounts and owners are read once, at the start. Pages
+//! are fetched and parsed on a task of their own.
 
-use std::borrow::Cow;
+mod hubspot;
+mod salesforce;
+
 use std::collections::HashMap;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::{DateTime, NaiveDate, Utc};
 use rust_decimal::Decimal;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use sqlx::{Connection, PgConnection, Row as _};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::feed::Feed;
+use crate::door::{Crm, Door, Feed};
 use crate::measure::Outcome;
 use crate::pgcopy::Copy;
-
-/// What the floor reads; the same fields as the engine's query.
-const FIELDS: &str = "Id, SystemModstamp, IsDeleted, Name, StageName, Amount, Probability, CloseDate, IsClosed, IsWon, \
-    Type, LeadSource, NextStep, AccountId, OwnerId, Ext__c, Region__c, Score__c, Renewal_Date__c, Priority__c, \
-    Product__c, Weighted__c, Account_Rating__c";
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Page<'a> {
-    done: bool,
-    next_records_url: Option<String>,
-    #[serde(borrow)]
-    records: Vec<Wire<'a>>,
-}
-
-/// A record as the provider spells it.
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Wire<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    system_modstamp: Cow<'a, str>,
-    is_deleted: bool,
-    name: Option<String>,
-    stage_name: Option<String>,
-    #[serde(borrow)]
-    amount: Option<&'a RawValue>,
-    #[serde(borrow)]
-    probability: Option<&'a RawValue>,
-    close_date: Option<NaiveDate>,
-    is_closed: Option<bool>,
-    is_won: Option<bool>,
-    r#type: Option<String>,
-    lead_source: Option<String>,
-    next_step: Option<String>,
-    account_id: Option<String>,
-    owner_id: Option<String>,
-    #[serde(rename = "Ext__c", borrow)]
-    ext: Option<Cow<'a, str>>,
-    #[serde(rename = "Region__c", borrow)]
-    region: Option<Cow<'a, str>>,
-    #[serde(rename = "Score__c", borrow)]
-    score: Option<&'a RawValue>,
-    #[serde(rename = "Renewal_Date__c", borrow)]
-    renewal_date: Option<Cow<'a, str>>,
-    #[serde(rename = "Priority__c", borrow)]
-    priority: Option<Cow<'a, str>>,
-    #[serde(rename = "Product__c", borrow)]
-    product: Option<Cow<'a, str>>,
-    #[serde(rename = "Weighted__c", borrow)]
-    weighted: Option<&'a RawValue>,
-    #[serde(rename = "Account_Rating__c", borrow)]
-    account_rating: Option<Cow<'a, str>>,
-}
 
 /// A record, typed.
 #[derive(PartialEq)]
@@ -106,7 +52,24 @@ struct Parsed {
 }
 
 /// Runs one workload and says how long it took.
-pub(crate) async fn run(feed: &Feed, database_url: &str, schema: &str) -> Result<Outcome> {
+pub(crate) async fn run(doors: &[Door], database_url: &str, schema: &str) -> Result<Outcome> {
+    let started = Instant::now();
+    let mut sides = JoinSet::new();
+    for door in doors {
+        let (door, database_url, schema) = (door.clone(), database_url.to_owned(), schema.to_owned());
+        sides.spawn(async move { sync(&door, &database_url, &schema).await });
+    }
+    let (mut n_records, mut n_written) = (0, 0);
+    while let Some(side) = sides.join_next().await {
+        let (records, written) = side??;
+        n_records += records;
+        n_written += written;
+    }
+    Ok(Outcome::new(n_records, n_written, started.elapsed()))
+}
+
+/// Reads one CRM to its end, and writes it.
+async fn sync(door: &Door, database_url: &str, schema: &str) -> Result<(usize, usize)> {
     let mut connection = PgConnection::connect(database_url).await?;
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!(
         "set search_path = {schema}; set enable_seqscan = off; set jit = off"
@@ -116,76 +79,43 @@ pub(crate) async fn run(feed: &Feed, database_url: &str, schema: &str) -> Result
     sqlx::raw_sql(STAGING).execute(&mut connection).await?;
     let subscription = Uuid::now_v7();
     let run = Uuid::now_v7();
-    sqlx::query(SUBSCRIBE).bind(subscription).bind(run.to_string()).execute(&mut connection).await?;
-    let started = Instant::now();
-    let parents = Parents::read(&mut connection).await?;
-    sqlx::query(OPEN_RUN).bind(run).bind(subscription).bind(Utc::now()).execute(&mut connection).await?;
+    let crm = door.crm.key();
+    sqlx::query(SUBSCRIBE)
+        .bind(subscription)
+        .bind(run.to_string())
+        .bind(crm)
+        .execute(&mut connection)
+        .await?;
+    let parents = Parents::read(&mut connection, crm).await?;
+    sqlx::query(OPEN_RUN)
+        .bind(run)
+        .bind(subscription)
+        .bind(Utc::now())
+        .bind(crm)
+        .execute(&mut connection)
+        .await?;
     let (sender, mut pages) = mpsc::channel(2);
-    let reader = tokio::spawn(read(feed.clone(), sender));
+    let feed = Feed::new(door)?;
+    let reader = match door.crm {
+        Crm::Salesforce => tokio::spawn(salesforce::read(feed, sender)),
+        Crm::Hubspot => tokio::spawn(hubspot::read(feed, sender)),
+    };
+    let side = Side { crm, run, subscription, parents };
     let (mut n_records, mut written) = (0, 0);
     while let Some(page) = pages.recv().await {
-        written += write(&mut connection, &parents, run, subscription, n_records, &page).await?;
+        written += write(&mut connection, &side, n_records, &page).await?;
         n_records += page.deals.len();
     }
     reader.await??;
     sqlx::query(CLOSE_RUN).bind(run).bind(n_records as i64).bind(Utc::now()).execute(&mut connection).await?;
-    Ok(Outcome::new(n_records, written, started.elapsed()))
+    Ok((n_records, written))
 }
 
-async fn read(feed: Feed, pages: mpsc::Sender<Parsed>) -> Result<()> {
-    let soql = format!("SELECT {FIELDS} FROM Opportunity ORDER BY SystemModstamp, Id");
-    let mut next = Some(feed.query_path(&soql));
-    while let Some(path) = next {
-        let body = feed.get(&path).await?;
-        let page: Page<'_> = serde_json::from_slice(&body).context("parsing a page")?;
-        let last = page.records.last();
-        let cursor =
-            last.map(|last| format!(r#"{{"v":1,"stamp":"{}","id":"{}"}}"#, last.system_modstamp, last.id));
-        let deals = page.records.into_iter().map(Deal::parse).collect::<Result<Vec<_>>>()?;
-        next = page.next_records_url.filter(|_| !page.done);
-        if let Some(cursor) = cursor
-            && pages.send(Parsed { deals, cursor }).await.is_err()
-        {
-            break;
-        }
-    }
-    Ok(())
-}
-
-impl Deal {
-    fn parse(wire: Wire<'_>) -> Result<Self> {
-        let custom = custom_text(&wire)?;
-        Ok(Self {
-            version: wire.system_modstamp.parse::<DateTime<Utc>>()?.timestamp_millis(),
-            id: wire.id.into_owned(),
-            deleted: wire.is_deleted,
-            name: wire.name,
-            stage: wire.stage_name,
-            amount: decimal(wire.amount)?,
-            probability: decimal(wire.probability)?,
-            close_date: wire.close_date,
-            closed: wire.is_closed,
-            won: wire.is_won,
-            kind: wire.r#type,
-            lead_source: wire.lead_source,
-            next_step: wire.next_step,
-            account: wire.account_id,
-            owner: wire.owner_id,
-            custom,
-        })
-    }
-}
-
-fn decimal(raw: Option<&RawValue>) -> Result<Option<Decimal>> {
-    raw.map(|raw| Decimal::from_str_exact(raw.get()).or_else(|_| Decimal::from_scientific(raw.get())))
-        .transpose()
-        .context("an amount")
-}
-
-/// The custom fields in jsonb's own text form: shorter keys first, then by bytes; `": "` and `", "`.
-fn custom_text(wire: &Wire<'_>) -> Result<String> {
+/// Custom fields in jsonb's own text form: `": "` and `", "`. They come in its order: shorter keys first, then by
+/// bytes.
+fn jsonb(fields: &[(&str, Option<&str>)]) -> Result<String> {
     let mut text = String::from("{");
-    let mut push = |name: &str, value: Option<&str>| -> Result<()> {
+    for (name, value) in fields {
         if text.len() > 1 {
             text.push_str(", ");
         }
@@ -196,19 +126,18 @@ fn custom_text(wire: &Wire<'_>) -> Result<String> {
             Some(value) => text.push_str(&serde_json::to_string(value)?),
             None => text.push_str("null"),
         }
-        Ok(())
-    };
-    let (score, weighted) = (decimal(wire.score)?, decimal(wire.weighted)?);
-    push("Ext__c", wire.ext.as_deref())?;
-    push("Score__c", score.map(|d| d.to_string()).as_deref())?;
-    push("Region__c", wire.region.as_deref())?;
-    push("Product__c", wire.product.as_deref())?;
-    push("Priority__c", wire.priority.as_deref())?;
-    push("Weighted__c", weighted.map(|d| d.to_string()).as_deref())?;
-    push("Renewal_Date__c", wire.renewal_date.as_deref())?;
-    push("Account_Rating__c", wire.account_rating.as_deref())?;
+    }
     text.push('}');
     Ok(text)
+}
+
+/// What one run has in common.
+struct Side {
+    /// The provider, and the connection's name.
+    crm: &'static str,
+    run: Uuid,
+    subscription: Uuid,
+    parents: Parents,
 }
 
 /// Local ids of what opportunities link to.
@@ -218,23 +147,17 @@ struct Parents {
 }
 
 impl Parents {
-    async fn read(connection: &mut PgConnection) -> Result<Self> {
-        let accounts: Vec<(String, Uuid)> = sqlx::query_as(ACCOUNTS).fetch_all(&mut *connection).await?;
-        let users: Vec<(String, Uuid)> = sqlx::query_as(USERS).fetch_all(connection).await?;
+    async fn read(connection: &mut PgConnection, crm: &str) -> Result<Self> {
+        let accounts: Vec<(String, Uuid)> =
+            sqlx::query_as(ACCOUNTS).bind(crm).fetch_all(&mut *connection).await?;
+        let users: Vec<(String, Uuid)> = sqlx::query_as(USERS).bind(crm).fetch_all(connection).await?;
         Ok(Self { accounts: accounts.into_iter().collect(), users: users.into_iter().collect() })
     }
 }
 
-async fn write(
-    connection: &mut PgConnection,
-    parents: &Parents,
-    run: Uuid,
-    subscription: Uuid,
-    seq: usize,
-    page: &Parsed,
-) -> Result<usize> {
+async fn write(connection: &mut PgConnection, side: &Side, seq: usize, page: &Parsed) -> Result<usize> {
     let mut tx = connection.begin().await?;
-    let stored = look_up(&mut tx, &page.deals).await?;
+    let stored = look_up(&mut tx, side.crm, &page.deals).await?;
     let at = Utc::now();
     let (mut rows, mut items) = (Copy::new(23), Copy::new(10));
     let mut written = 0;
@@ -248,11 +171,11 @@ async fn write(
             Some((_, old)) => ("updated", Some(changes(Some(old), deal)?)),
         };
         if changed.is_some() {
-            push_row(&mut rows, parents, local_id, deal, at);
+            push_row(&mut rows, side, local_id, deal, at);
             written += 1;
         }
         items.row();
-        items.uuid(run);
+        items.uuid(side.run);
         items.int8((seq + n + 1) as i64);
         items.text("");
         items.text(&deal.id);
@@ -272,14 +195,18 @@ async fn write(
         }
     }
     copy(&mut tx, COPY_ITEMS, items).await?;
-    sqlx::query(MOVE_CURSOR).bind(subscription).bind(&page.cursor).execute(&mut *tx).await?;
+    sqlx::query(MOVE_CURSOR).bind(side.subscription).bind(&page.cursor).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(written)
 }
 
-async fn look_up(connection: &mut PgConnection, deals: &[Deal]) -> Result<HashMap<String, (Uuid, Deal)>> {
+async fn look_up(
+    connection: &mut PgConnection,
+    crm: &str,
+    deals: &[Deal],
+) -> Result<HashMap<String, (Uuid, Deal)>> {
     let ids: Vec<&str> = deals.iter().map(|deal| deal.id.as_str()).collect();
-    let rows = sqlx::query(FIND).bind(ids).fetch_all(connection).await?;
+    let rows = sqlx::query(FIND).bind(ids).bind(crm).fetch_all(connection).await?;
     let mut stored = HashMap::with_capacity(rows.len());
     for row in rows {
         let deal = Deal {
@@ -305,13 +232,13 @@ async fn look_up(connection: &mut PgConnection, deals: &[Deal]) -> Result<HashMa
     Ok(stored)
 }
 
-fn push_row(rows: &mut Copy, parents: &Parents, local_id: Uuid, deal: &Deal, at: DateTime<Utc>) {
+fn push_row(rows: &mut Copy, side: &Side, local_id: Uuid, deal: &Deal, at: DateTime<Utc>) {
     rows.row();
     rows.uuid(local_id);
     rows.text("");
-    rows.text("org");
+    rows.text(side.crm);
     rows.text(&deal.id);
-    rows.text("salesforce");
+    rows.text(side.crm);
     rows.int8(deal.version);
     rows.optional_text(deal.name.as_deref());
     rows.optional_text(deal.stage.as_deref());
@@ -324,9 +251,9 @@ fn push_row(rows: &mut Copy, parents: &Parents, local_id: Uuid, deal: &Deal, at:
     rows.optional_text(deal.lead_source.as_deref());
     rows.optional_text(deal.next_step.as_deref());
     rows.optional_text(deal.account.as_deref());
-    rows.optional_uuid(deal.account.as_ref().and_then(|id| parents.accounts.get(id)));
+    rows.optional_uuid(deal.account.as_ref().and_then(|id| side.parents.accounts.get(id)));
     rows.optional_text(deal.owner.as_deref());
-    rows.optional_uuid(deal.owner.as_ref().and_then(|id| parents.users.get(id)));
+    rows.optional_uuid(deal.owner.as_ref().and_then(|id| side.parents.users.get(id)));
     rows.jsonb(&deal.custom);
     rows.instant(at);
     rows.instant(at);
@@ -410,16 +337,16 @@ on conflict (tenant_id, connection_id, external_id) do update set
     owner_id = excluded.owner_id, custom_fields = excluded.custom_fields, updated_at = excluded.updated_at,
     deleted_at = null";
 
-const ACCOUNTS: &str = "select external_id, id from accounts where tenant_id = '' and connection_id = 'org'";
+const ACCOUNTS: &str = "select external_id, id from accounts where tenant_id = '' and connection_id = $1";
 
-const USERS: &str = "select external_id, id from users where tenant_id = '' and connection_id = 'org'";
+const USERS: &str = "select external_id, id from users where tenant_id = '' and connection_id = $1";
 
 /// One descent of the unique index per id. With `external_id = any($1)` the server reads the whole table
 /// instead, for as long as it has no statistics of a table that was just filled.
 const FIND: &str = "select found.* from unnest($1::text[]) as wanted (id) cross join lateral (
     select id, external_id, remote_version, name, stage, amount, probability, close_date, closed, won, kind,
         lead_source, next_step, account_external_id, owner_external_id, custom_fields::text
-    from opportunities where tenant_id = '' and connection_id = 'org' and external_id = wanted.id offset 0) as found";
+    from opportunities where tenant_id = '' and connection_id = $2 and external_id = wanted.id offset 0) as found";
 
 const COPY_ITEMS: &str =
     "copy sync_run_items (run_id, seq, tenant_id, external_id, operation, status, local_id,
@@ -427,10 +354,11 @@ const COPY_ITEMS: &str =
 
 const SUBSCRIBE: &str =
     "insert into sync_subscriptions (id, tenant_id, connection_id, adapter, domain, external_ref,
-    created_at, updated_at) values ($1, '', 'org', 'floor', 'opportunity', $2, now(), now())";
+    created_at, updated_at) values ($1, '', $3, 'floor', 'opportunity', $2, now(), now())";
 
-const OPEN_RUN: &str = "insert into sync_runs (id, subscription_id, connection_id, provider, entity, user_id, direction,
-    action, status, started_at) values ($1, $2, 'org', 'salesforce', 'opportunity', 'system', 'inbound', 'poll',
+const OPEN_RUN: &str =
+    "insert into sync_runs (id, subscription_id, connection_id, provider, entity, user_id, direction,
+    action, status, started_at) values ($1, $2, $4, $4, 'opportunity', 'system', 'inbound', 'poll',
     'running', $3)";
 
 const CLOSE_RUN: &str = "update sync_runs set status = 'success', found = $2, finished_at = $3 where id = $1";
