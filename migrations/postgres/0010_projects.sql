@@ -25,3 +25,5 @@ create table projects (
 create index projects_opportunity on projects (opportunity_id);
 create index projects_account on projects (account_id);
 create index projects_owner on projects (owner_id);
+create trigger projects_custom_values after delete on projects
+    referencing old table as removed for each statement execute function sync_remove_custom_values();

@@ -25,3 +25,5 @@ create table projects (
 create index projects_opportunity on projects (opportunity_id);
 create index projects_account on projects (account_id);
 create index projects_owner on projects (owner_id);
+create trigger projects_custom_values after delete on projects
+    begin delete from custom_field_values where row_id = old.id; end;

@@ -95,7 +95,7 @@ pub(crate) fn plan(root: &Path, model: &Model) -> Result<Migrations> {
                     known.push(name);
                 }
             }
-            step.compare(entity, *dialect, sql::table(files, &table), &mut plan.problems);
+            step.compare(entity, *dialect, files, &mut plan.problems);
         }
         if let Some(name) = &step.name {
             let name = format!("{next:04}_{name}.sql");
@@ -121,11 +121,11 @@ impl Step {
         &mut self,
         entity: &Entity,
         dialect: Dialect,
-        there: Option<Columns>,
+        files: &[sql::File],
         problems: &mut Vec<String>,
     ) {
         let table = entity.plural();
-        let Some(there) = there else {
+        let Some(there) = sql::table(files, &table) else {
             self.name = Some(table);
             self.files.push((dialect.store, create(entity, dialect)));
             return;
@@ -150,7 +150,10 @@ impl Step {
                 Some(_) => {}
             }
         }
-        for gone in there.keys().filter(|name| wanted.iter().all(|column| column.name != **name)) {
+        // What a column for custom fields holds that are kept as values now is projected bit by bit.
+        let may_stay = |name: &str| is_eav(entity) && name == "custom_fields";
+        let gone = there.keys().filter(|name| wanted.iter().all(|column| column.name != **name));
+        for gone in gone.filter(|name| !may_stay(name)) {
             problems.push(format!(
                 "{table}: the column `{gone}` of {} has no field in entity.yaml any more; if it shall go, write \
                  migrations/{}/NNNN_{table}_without_{gone}.sql with `alter table {table} drop column {gone};`, or put \
@@ -162,6 +165,17 @@ impl Step {
             let first = added[0].name.trim_end_matches("_external_id");
             self.name = Some(format!("{table}_{first}"));
             self.files.push((dialect.store, alter(entity, &added)));
+        }
+        if is_eav(entity) && !files.iter().any(|file| file.has_trigger_on(&table)) {
+            let text = trigger(&table, dialect);
+            match self.files.iter_mut().find(|(store, _)| *store == dialect.store) {
+                Some((_, file)) => *file += &text,
+                None => self.files.push((
+                    dialect.store,
+                    format!("-- Custom fields of {} are values now.\n{text}", words(&table)),
+                )),
+            }
+            self.name.get_or_insert_with(|| format!("{table}_custom_values"));
         }
     }
 }
@@ -239,7 +253,10 @@ fn create(entity: &Entity, dialect: Dialect) -> String {
     let table = entity.plural();
     let lines: String =
         columns(entity, dialect).iter().map(|column| format!("    {},\n", column.sql())).collect();
-    let indexes: String = entity.config.relationships.keys().map(|link| index(&table, link)).collect();
+    let mut indexes: String = entity.config.relationships.keys().map(|link| index(&table, link)).collect();
+    if is_eav(entity) {
+        indexes += &trigger(&table, dialect);
+    }
     format!(
         "-- {}, as synced from CRMs. `*_external_id` is a link as the CRM sent it, `*_id` the row it is bound to.
 create table {table} (
@@ -249,6 +266,22 @@ create table {table} (
         capitalised(&words(&table)),
         dialect.end
     )
+}
+
+fn is_eav(entity: &Entity) -> bool {
+    entity.config.custom_fields.store == CustomFieldStore::Eav
+}
+
+/// Removes the custom values of rows that are removed; see the migrations `0006_custom_fields.sql`.
+fn trigger(table: &str, dialect: Dialect) -> String {
+    let on = format!("create trigger {table}_custom_values after delete on {table}\n   ");
+    if dialect.store == "postgres" {
+        format!(
+            "{on} referencing old table as removed for each statement execute function sync_remove_custom_values();\n"
+        )
+    } else {
+        format!("{on} begin delete from custom_field_values where row_id = old.id; end;\n")
+    }
 }
 
 fn index(table: &str, link: &str) -> String {

@@ -11,6 +11,7 @@ mod links;
 mod listing;
 mod merges;
 mod upsert;
+mod values;
 mod versions;
 
 use std::fmt;

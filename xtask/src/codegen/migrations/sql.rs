@@ -21,12 +21,21 @@ impl File {
         Self { number, name: name.to_owned(), statements: statements(text) }
     }
 
-    /// Whether it makes or changes a table.
-    pub(super) fn touches(&self, table: &str) -> bool {
+    /// Whether it makes a table's trigger for deletions.
+    pub(super) fn has_trigger_on(&self, table: &str) -> bool {
         self.statements.iter().any(|words| {
             let words: Vec<_> = words.iter().map(String::as_str).collect();
-            matches!(words.as_slice(), ["create" | "alter", "table", name, ..] if *name == table)
+            matches!(words.as_slice(), ["create", "trigger", _, "after", "delete", "on", name, ..] if *name == table)
         })
+    }
+
+    /// Whether it makes or changes a table.
+    pub(super) fn touches(&self, table: &str) -> bool {
+        self.has_trigger_on(table)
+            || self.statements.iter().any(|words| {
+                let words: Vec<_> = words.iter().map(String::as_str).collect();
+                matches!(words.as_slice(), ["create" | "alter", "table", name, ..] if *name == table)
+            })
     }
 }
 
