@@ -8,24 +8,20 @@ use crm_sandbox::hubspot::{HubspotControl, Running};
 use e2e::client;
 use e2e::clock::{LeastJitter, OrgClock};
 use provider_http::RetryPolicy;
-use provider_hubspot::{
-    FromHubspot, HubspotClient, HubspotConfig, HubspotFetcher, HubspotListing, HubspotPollSource,
-};
+use provider_hubspot::{FromHubspot, HubspotClient, HubspotConfig};
 use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
 use sync_core::history::image;
 use sync_core::{
     Action, Brake, Clock, DeadLetterFilter, EngineOptions, ExternalId, LocalListing, ReadMode,
     ReconcileSource, RunRequest, Scope, Subscription, SyncSink,
 };
-use sync_wiring::{EntityStore, SyncModule};
+use sync_wiring::{EntityStore, SyncModule, hubspot};
 
 use super::entities::{Deal, Employment, Keeps, Person};
 use super::{Object, OnHubspot, Stage, pass, truth};
 use crate::contender::{Contender, Said};
 use crate::hexsync::said;
 use crate::verdict::{Row, Rows, Truth, plain};
-
-const PROVIDER: &str = "hubspot";
 
 /// Hexsync on one of its stores.
 pub(crate) struct Hexsync<S: Keeps> {
@@ -69,7 +65,7 @@ impl<S: Keeps> Hexsync<S> {
             connection: subscription.connection.clone(),
             subscription: subscription.id,
             entity: object.entity(),
-            provider: PROVIDER.into(),
+            provider: hubspot::PROVIDER.into(),
             user: "system".into(),
         }
     }
@@ -93,20 +89,15 @@ impl<S: Keeps> Hexsync<S> {
     where
         S: EntityStore<T>,
     {
-        let request = || RunRequest::new(self.subscriptions[&object].clone(), PROVIDER);
+        let request = || RunRequest::new(self.subscriptions[&object].clone(), hubspot::PROVIDER);
         if work == Work::Delta {
             return self.execute::<T>(request()).await;
         }
         // Calculated values change without the record, so everything is read; then ids are compared.
         let full = self.execute::<T>(request().mode(ReadMode::Full)).await;
-        let comparison = ReconcileSource::<T, S> {
-            remote: Arc::new(HubspotListing::of::<T>(self.crm.clone())),
-            local: Arc::new(EntityStore::<T>::sink(&*self.store)),
-            fetcher: Arc::new(HubspotFetcher::<T>::new(self.crm.clone())),
-            unit_of_work: Arc::clone(&self.store),
-            scope: self.scope(object),
-            brake: Brake::default(),
-        };
+        let subscription = &self.subscriptions[&object];
+        let comparison: ReconcileSource<T, S> =
+            hubspot::reconcile(&self.module(), &self.crm, subscription, Brake::default());
         let request = request().action(Action::Reconcile).source_override(Arc::new(comparison));
         let compared = self.execute::<T>(request).await;
         if full == Said::Well { compared } else { full }
@@ -116,11 +107,7 @@ impl<S: Keeps> Hexsync<S> {
     where
         S: EntityStore<T>,
     {
-        let engine = self
-            .module()
-            .engine::<T>()
-            .source(Arc::new(HubspotPollSource::<T>::new(self.crm.clone())))
-            .fetcher(Arc::new(HubspotFetcher::<T>::new(self.crm.clone())));
+        let engine = hubspot::connect(self.module().engine::<T>(), &self.crm);
         said(engine.build().expect("nothing is missing").execute(request).await)
     }
 
@@ -246,7 +233,7 @@ impl<S: Keeps> OnHubspot for Hexsync<S> {
         let mut subscriptions = BTreeMap::new();
         for object in stage.objects {
             let subscription = Subscription {
-                adapter: "hubspot-poll".to_owned(),
+                adapter: hubspot::POLL_ADAPTER.to_owned(),
                 ..client::subscription(object.entity(), None, clock.now())
             };
             let mut tx = store.begin().await.expect("the store is there");
