@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod diagnosis;
+mod hubspot;
 mod installation;
 mod interruptions;
 mod multi_tenant;
