@@ -53,7 +53,7 @@ impl Demo {
         let next = document["next"].as_array().unwrap();
         let steps: Vec<_> =
             next.iter().filter_map(Json::as_str).filter(|step| !step.starts_with("export")).collect();
-        assert_eq!(steps.len(), 4, "{next:?}");
+        assert_eq!(steps.len(), 3 + document["histories"].as_array().unwrap().len(), "{next:?}");
         for step in steps {
             let mut shell = Command::new("sh");
             shell.args(["-c", step]).current_dir(self.dir.path()).env("HEXSYNC_DEMO_DATABASE_URL", url);
@@ -63,10 +63,15 @@ impl Demo {
     }
 }
 
-/// The counts of one run.
-fn counts(document: &Json, act: &str, entity: &str) -> [u64; 8] {
+const SALESFORCE: &str = "salesforce";
+const HUBSPOT: &str = "hubspot";
+const CRMS: [&str; 2] = [SALESFORCE, HUBSPOT];
+
+/// The counts of one run: found, created, updated, deleted, restored, noop, skipped, parked.
+fn counts(document: &Json, act: &str, crm: &str, entity: &str) -> [u64; 8] {
     let runs = document["runs"].as_array().unwrap();
-    let run = runs.iter().find(|run| run["act"] == act && run["entity"] == entity).unwrap();
+    let is_it = |run: &&Json| run["act"] == act && run["crm"] == crm && run["entity"] == entity;
+    let run = runs.iter().find(is_it).unwrap();
     ["found", "created", "updated", "deleted", "restored", "noop", "skipped", "parked"]
         .map(|name| run[name].as_u64().unwrap())
 }
@@ -91,47 +96,86 @@ fn lasting(mut document: Json) -> Json {
 
 const SMALL: [&str; 4] = ["--records", "1000", "--seed", "7"];
 
-/// R3, R8, R11, R19: 1,000 opportunities mean 150 accounts, 400 contacts and 5 users, of which every 400th
-/// contact and opportunity starts in the recycle bin. 5 % are edited, 1 % are new, 1 % are deleted.
+/// R3, R8, R11, R19: 1,000 deals mean 500 in each CRM, and for each of these 75 accounts, 200 contacts and 5 users;
+/// every 400th deal starts in the recycle bin or the archive. 5 % are edited, 1 % are new, 1 % are deleted.
 #[test]
 fn story_is_told_in_full_and_again_on_the_same_file() {
     let demo = Demo::new();
     let first = demo.document(&SMALL);
-    assert_eq!(counts(&first, "load", "user"), [5, 5, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(counts(&first, "load", "account"), [150, 150, 0, 0, 0, 0, 0, 0]);
-    assert_eq!(counts(&first, "load", "contact"), [400, 399, 0, 0, 0, 1, 0, 0]);
-    assert_eq!(counts(&first, "load", "opportunity"), [1_000, 998, 0, 0, 0, 2, 0, 0]);
-    assert_eq!(counts(&first, "delta", "user"), [0; 8]);
-    assert_eq!(counts(&first, "delta", "account"), [10, 2, 8, 0, 0, 0, 0, 0]);
-    assert_eq!(counts(&first, "delta", "contact"), [28, 4, 20, 4, 0, 0, 0, 0]);
-    // Ten new ones, and one out of the bin that was never seen alive; four can't be applied.
-    assert_eq!(counts(&first, "delta", "opportunity"), [75, 11, 50, 10, 0, 0, 0, 4]);
-    assert_eq!(counts(&first, "second_delta", "contact"), [2, 0, 0, 0, 2, 0, 0, 0]);
-    assert_eq!(counts(&first, "second_delta", "opportunity"), [6, 0, 1, 0, 5, 0, 0, 0]);
-    for entity in ["user", "account", "contact", "opportunity"] {
-        assert_eq!(counts(&first, "quiet", entity), [0; 8]);
+    for crm in CRMS {
+        assert_eq!(counts(&first, "load", crm, "user"), [5, 5, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(counts(&first, "load", crm, "account"), [75, 75, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(counts(&first, "load", crm, "contact"), [200, 200, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(counts(&first, "load", crm, "opportunity"), [500, 499, 0, 0, 0, 1, 0, 0]);
+        assert_eq!(counts(&first, "load", crm, "project"), [25, 25, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(counts(&first, "delta", crm, "user"), [0; 8]);
+        assert!(counts(&first, "second_delta", crm, "opportunity")[4] > 0, "some are restored");
+        let quiet = |run: &&Json| run["act"] == "quiet" && run["crm"] == crm;
+        let quiet: Vec<_> = first["runs"].as_array().unwrap().iter().filter(quiet).collect();
+        assert_eq!(quiet.len(), 6);
+        assert!(quiet.iter().all(|run| run["status"] == "no_changes"), "{quiet:?}");
     }
+    assert_eq!(counts(&first, "delta", SALESFORCE, "account"), [5, 1, 4, 0, 0, 0, 0, 0]);
+    assert_eq!(counts(&first, "delta", SALESFORCE, "contact"), [14, 2, 10, 2, 0, 0, 0, 0]);
+    // Four can't be applied.
+    assert_eq!(counts(&first, "delta", SALESFORCE, "opportunity"), [39, 5, 25, 5, 0, 0, 0, 4]);
+    // As in Salesforce, and two pairs are merged, four deals get another contact or company.
+    for (entity, found, created, deleted, parked) in
+        [("account", 9, 1, 2, 0), ("contact", 18, 2, 4, 0), ("opportunity", 43, 5, 5, 4)]
+    {
+        let counts = counts(&first, "delta", HUBSPOT, entity);
+        assert_eq!(
+            [counts[0], counts[1], counts[3], counts[7]],
+            [found, created, deleted, parked],
+            "{entity}"
+        );
+    }
+    // Associations that ended are found by comparing ids.
+    assert!(counts(&first, "comparison", HUBSPOT, "opportunity_contact")[3] > 0);
 
-    let steps: Vec<_> =
-        first["history"]["steps"].as_array().unwrap().iter().map(|step| &step["operation"]).collect();
-    assert_eq!(steps, ["created", "deleted", "restored"]);
-    assert_eq!(first["history"]["steps"][2]["changed_fields"]["stage"]["to"], "Closed Won");
+    for (crm, won) in [(SALESFORCE, "Closed Won"), (HUBSPOT, "closedwon")] {
+        let histories = first["histories"].as_array().unwrap();
+        let history = histories.iter().find(|history| history["crm"] == crm).unwrap();
+        let steps: Vec<_> =
+            history["steps"].as_array().unwrap().iter().map(|step| &step["operation"]).collect();
+        assert_eq!(steps, ["created", "deleted", "restored"], "{crm}");
+        assert_eq!(history["steps"][2]["changed_fields"]["stage"]["to"], won, "{crm}");
+    }
     let edits = first["field_changes"].as_array().unwrap();
-    assert_eq!(edits.len(), 5);
+    assert_eq!(edits.len(), 8);
     for edit in edits {
         let fields = edit["changed_fields"].as_object().unwrap();
         assert!(!fields.is_empty() && fields.values().all(|step| step["from"] != step["to"]), "{edit}");
     }
+    let merges = first["merges"].as_array().unwrap();
+    assert_eq!(merges.len(), 4);
+    assert!(merges.iter().all(|merge| merge["crm"] == HUBSPOT && merge["loser"] != merge["winner"]));
     let parked = first["parked"].as_array().unwrap();
-    assert_eq!(parked.len(), 3);
-    let reasons: Vec<_> = parked.iter().map(|record| record["reason"].as_str().unwrap()).collect();
-    assert_eq!(reasons.iter().filter(|reason| reason.contains("NUL character")).count(), 1, "{reasons:?}");
-    assert_eq!(reasons.iter().filter(|reason| reason.contains("28 digits")).count(), 2, "{reasons:?}");
+    let reasons = |crm: &str, text: &str| {
+        let fits = |record: &&Json| record["crm"] == crm && record["reason"].as_str().unwrap().contains(text);
+        parked.iter().filter(fits).count()
+    };
+    assert_eq!(parked.len(), 6);
+    assert_eq!((reasons(SALESFORCE, "NUL character"), reasons(SALESFORCE, "28 digits")), (1, 2));
+    assert_eq!((reasons(HUBSPOT, "NUL character"), reasons(HUBSPOT, "expected a number")), (1, 2));
     demo.follow(&first, "");
 
     let second = demo.document(&SMALL);
     assert_eq!(lasting(first), lasting(second));
     demo.follow(&demo.document(&["--records", "150", "--seed", "8"]), "");
+}
+
+#[test]
+fn one_crm_is_enough_for_a_demo() {
+    let demo = Demo::new();
+    for crm in CRMS {
+        let document = demo.document(&["--records", "200", "--crm", crm]);
+        assert_eq!(document["crms"].as_array().unwrap().len(), 1);
+        assert_eq!(document["crms"][0]["crm"], crm);
+        assert!(document["runs"].as_array().unwrap().iter().all(|run| run["crm"] == crm));
+        assert_eq!(counts(&document, "load", crm, "opportunity")[0], 200);
+    }
+    assert_eq!(demo.run(&["--crm", "pipedrive"]).status.code(), Some(2));
 }
 
 #[test]
@@ -154,7 +198,14 @@ fn text_is_plain_where_there_is_no_terminal() {
         assert!(stdout.contains(expected), "{expected}: {stdout}");
     }
     assert_eq!(stdout.lines().filter(|line| line.starts_with("ok  ")).count(), 5, "{stdout}");
-    for expected in ["300 opportunities", "load opportunity: 300 read", "quiet user: nothing new"] {
+    for expected in [
+        "150 opportunities",
+        "a simulated HubSpot account at",
+        "load salesforce/opportunity: 150 read",
+        "load hubspot/opportunity: 150 read",
+        "upstream hubspot: ",
+        "quiet hubspot/user: nothing new",
+    ] {
         assert!(stderr.contains(expected), "{expected}: {stderr}");
     }
     let quiet = demo.run(&["--records", "30", "--quiet"]);
@@ -215,9 +266,9 @@ fn sizes_out_of_range_are_refused() {
     }
 }
 
-/// The real data: 35 agents and the API user, 85 companies, 8,800 deals, 1,425 of them without an account.
+/// The real data: 35 agents and whoever connected the account, 85 companies, 8,800 deals, 1,425 of them without an account.
 #[test]
-fn org_of_files_is_synced_as_it_is() {
+fn crms_of_files_are_synced_as_they_are() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/b2b-pipeline");
     if !folder.is_dir() {
         println!("skipped: there is no {}", folder.display());
@@ -225,10 +276,12 @@ fn org_of_files_is_synced_as_it_is() {
     }
     let demo = Demo::new();
     let document = demo.document(&["--data", folder.to_str().unwrap()]);
-    assert_eq!(counts(&document, "load", "user")[..2], [36, 36]);
-    assert_eq!(counts(&document, "load", "account")[..2], [85, 85]);
-    assert_eq!(counts(&document, "load", "contact")[..2], [0, 0]);
-    assert_eq!(counts(&document, "load", "opportunity")[..2], [8_800, 8_800]);
+    for crm in CRMS {
+        assert_eq!(counts(&document, "load", crm, "user")[..2], [36, 36], "{crm}");
+        assert_eq!(counts(&document, "load", crm, "account")[..2], [85, 85], "{crm}");
+        assert_eq!(counts(&document, "load", crm, "contact")[..2], [0, 0], "{crm}");
+        assert_eq!(counts(&document, "load", crm, "opportunity")[..2], [8_800, 8_800], "{crm}");
+    }
     demo.follow(&document, "");
 }
 
@@ -262,8 +315,11 @@ async fn postgres_tells_the_same_story() {
     assert_eq!(lasting(first), second);
     let on_a_file = Demo::new().document(&SMALL);
     for act in ["load", "delta", "second_delta", "quiet"] {
-        for entity in ["user", "account", "contact", "opportunity"] {
-            assert_eq!(counts(&on_a_file, act, entity), counts(&second, act, entity), "{act} {entity}");
+        for crm in CRMS {
+            for entity in ["user", "account", "contact", "opportunity", "opportunity_contact", "project"] {
+                let both = [&on_a_file, &second].map(|document| counts(document, act, crm, entity));
+                assert_eq!(both[0], both[1], "{act} {crm}/{entity}");
+            }
         }
     }
 

@@ -60,8 +60,8 @@ fn bar(name: &str, total: Option<u64>) -> ProgressBar {
         None => ProgressBar::new_spinner(),
     };
     let template = match total {
-        Some(_) => "{prefix:24} {bar:28} {human_pos}/{human_len} {wide_msg}",
-        None => "{prefix:24} {spinner} {wide_msg}",
+        Some(_) => "{prefix:40} {bar:20} {human_pos}/{human_len} {wide_msg}",
+        None => "{prefix:40} {spinner} {wide_msg}",
     };
     // The templates are constants; a wrong one would only lose the looks.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner());

@@ -34,7 +34,8 @@ async fn healthy_installation_has_nothing_to_do() {
             "main: user",
             "main: account",
             "main: contact",
-            "main: opportunity"
+            "main: opportunity",
+            "main: opportunity_contact"
         ]
     );
     assert!(found["checks"].as_array().unwrap().iter().all(|check| check["verdict"] == "ok"), "{found}");

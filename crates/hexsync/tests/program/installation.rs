@@ -24,7 +24,7 @@ async fn init_writes_a_configuration_once() {
     // What was written can be used once its secrets are there.
     this.write("hexsync.toml", &written);
     this.ok(&["migrate"]).await;
-    assert_eq!(this.json(&["subscriptions", "add"]).await["subscriptions"].as_array().unwrap().len(), 4);
+    assert_eq!(this.json(&["subscriptions", "add"]).await["subscriptions"].as_array().unwrap().len(), 5);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -39,7 +39,7 @@ async fn installation_lives_from_load_to_history() {
     assert_eq!(this.json(&["migrate"]).await, json!({"store": "SQLite", "changed": true}));
     assert_eq!(this.json(&["migrate"]).await, json!({"store": "SQLite", "changed": false}));
     let added = this.json(&["subscriptions", "add"]).await;
-    assert_eq!(added["subscriptions"].as_array().unwrap().len(), 4);
+    assert_eq!(added["subscriptions"].as_array().unwrap().len(), 5);
     let again = this.json(&["subscriptions", "add"]).await;
     assert!(again["subscriptions"].as_array().unwrap().iter().all(|line| line["done"] == "was there"));
 
@@ -58,7 +58,8 @@ async fn installation_lives_from_load_to_history() {
     let round = this.json(&["run", "--all"]).await;
     let names: Vec<_> =
         round["runs"].as_array().unwrap().iter().map(|run| run["name"].as_str().unwrap()).collect();
-    assert_eq!(names, ["main/user", "main/account", "main/contact", "main/opportunity"]);
+    let expected = ["user", "account", "contact", "opportunity", "opportunity_contact"];
+    assert_eq!(names, expected.map(|entity| format!("main/{entity}")));
     assert_eq!(counts(&round, "main/opportunity")["created"], 50);
     assert_eq!(counts(&round, "main/account")["created"], 20);
     control.advance(std::time::Duration::from_secs(5));
@@ -154,7 +155,7 @@ async fn paused_subscriptions_are_left_out_and_refused_by_name() {
     assert_eq!(said.code, Some(0), "{}", said.stderr);
     assert!(said.stderr.contains("main/contact: paused, left out"), "{}", said.stderr);
     let round: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
-    assert_eq!(round["runs"].as_array().unwrap().len(), 3);
+    assert_eq!(round["runs"].as_array().unwrap().len(), 4);
     let said = this.run(&["run", "main/contact"]).await;
     assert_eq!(said.code, Some(1));
     assert!(said.stdout.contains("the subscription is paused; resume it first"), "{}", said.stdout);

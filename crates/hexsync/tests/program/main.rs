@@ -4,6 +4,7 @@
 mod dead_letters;
 mod diagnosis;
 mod fields;
+mod hubspot;
 mod installation;
 mod interruptions;
 mod multi_tenant;

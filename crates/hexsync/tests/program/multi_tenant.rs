@@ -16,7 +16,7 @@ async fn tenants_see_their_own() {
     this.write("hexsync.toml", &format!("{database}[engine]\nmulti_tenant = true\n{both}"));
     this.ok(&["migrate"]).await;
     let all = this.json(&["subscriptions", "add"]).await;
-    assert_eq!(all["subscriptions"].as_array().unwrap().len(), 8);
+    assert_eq!(all["subscriptions"].as_array().unwrap().len(), 10);
     let round = this.json(&["run", "--entity", "account", "--tenant", "acme"]).await;
     assert_eq!(round["runs"].as_array().unwrap().len(), 1, "{round}");
     assert_eq!(round["runs"][0]["name"], "acme/a/account");

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
+use crm_sandbox::HubspotSandbox;
+use crm_sandbox::hubspot::generate::AccountSpec;
 use crm_sandbox::salesforce::generate::OrgSpec;
 use crm_sandbox::salesforce::model::RecordId;
 use crm_sandbox::salesforce::{Running, SalesforceSettings};
@@ -13,6 +15,7 @@ use serde_json::Value as Json;
 pub(crate) struct Installation {
     pub(crate) dir: tempfile::TempDir,
     pub(crate) org: Option<Running>,
+    pub(crate) account: Option<crm_sandbox::hubspot::Running>,
     pub(crate) env: Vec<(&'static str, String)>,
 }
 
@@ -26,7 +29,7 @@ pub(crate) struct Said {
 impl Installation {
     /// A folder without anything, and no org.
     pub(crate) fn empty() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), org: None, env: Vec::new() }
+        Self { dir: tempfile::tempdir().unwrap(), org: None, account: None, env: Vec::new() }
     }
 
     /// A configuration for an org of this size, with its secrets in the environment, on this database.
@@ -67,6 +70,43 @@ overlap = "0s"
         this.ok(&["migrate"]).await;
         this.ok(&["subscriptions", "add"]).await;
         this
+    }
+
+    /// Adds a HubSpot account of this size to the configuration, as the connection `hub` with a private app's token.
+    pub(crate) async fn add_account(&mut self, spec: AccountSpec) {
+        let clock = SimClock::ticking_from(chrono::Utc::now());
+        let account = HubspotSandbox::builder().clock(clock).account(spec).start().await.unwrap();
+        self.env.push(("T_HUBSPOT_TOKEN", account.credentials().private_app_token.clone()));
+        let mut config = std::fs::read_to_string(self.path("hexsync.toml"))
+            .unwrap_or_else(|_| "[database]\nurl = \"sqlite:hexsync.db\"\n".to_owned());
+        config.push_str(&format!(
+            r#"[[connections]]
+id = "hub"
+provider = "hubspot"
+base_url = "{}"
+auth = "access_token"
+access_token_env = "T_HUBSPOT_TOKEN"
+settle_lag = "0s"
+overlap = "0s"
+"#,
+            account.base_url()
+        ));
+        self.write("hexsync.toml", &config);
+        self.account = Some(account);
+    }
+
+    /// An installation with a HubSpot account only, migrated and with its subscriptions.
+    pub(crate) async fn with_account(spec: AccountSpec) -> Self {
+        let mut this = Self::empty();
+        this.add_account(spec).await;
+        this.ok(&["migrate"]).await;
+        this.ok(&["subscriptions", "add"]).await;
+        this
+    }
+
+    /// The running account.
+    pub(crate) fn account(&self) -> &crm_sandbox::hubspot::Running {
+        self.account.as_ref().unwrap()
     }
 
     /// The running org.
@@ -123,6 +163,10 @@ pub(crate) async fn wait(call: impl FnOnce() -> Output + Send + 'static) -> Said
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
+
+/// A small account.
+pub(crate) const SMALL_ACCOUNT: AccountSpec =
+    AccountSpec { owners: 5, companies: 20, contacts: 30, deals: 50, tickets: 0, projects: 4 };
 
 /// A small org.
 pub(crate) const SMALL: OrgSpec =

@@ -46,7 +46,7 @@ impl Tally {
         let but_for = match older {
             0 => String::new(),
             n => format!(
-                " ({} but for one that a change of another record moved, which leaves no sign on theirs)",
+                " ({} apart from a value that depends on another record, whose change leaves no sign on theirs)",
                 thousands(n)
             ),
         };

@@ -122,8 +122,8 @@ async fn deleted_record_that_is_still_here_is_noticed() {
         let mut world = World::played().await;
         // Back in the CRM, and by a further run here as well; but the demo knows of no such thing.
         let known = world.known(crm);
-        let is_back = |key: &&Key| key.entity == Entity::Contact && !known.second.restored.contains(key);
-        let gone = known.first.deleted.iter().find(is_back).unwrap().clone();
+        let is_left = |key: &&Key| key.entity == Entity::Opportunity && !known.second.restored.contains(key);
+        let gone = known.first.deleted.iter().find(is_left).unwrap().clone();
         assert!(world.upstream(crm).restore(&gone));
         world.upstream(crm).wait();
         world.runs.extend(world.stage.play(Act::Quiet, |_, _| None).await.unwrap());
