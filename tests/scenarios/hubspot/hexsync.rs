@@ -13,7 +13,7 @@ use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
 use sync_core::history::image;
 use sync_core::{
     Action, Brake, Clock, DeadLetterFilter, EngineOptions, ExternalId, LocalListing, ReadMode,
-    ReconcileSource, RunRequest, Scope, Subscription, SyncSink,
+    ReconcileSource, RunRequest, Scope, Subscription, SyncSink, TableEntity,
 };
 use sync_wiring::{EntityStore, SyncModule, hubspot};
 
@@ -85,7 +85,7 @@ impl<S: Keeps> Hexsync<S> {
         all
     }
 
-    async fn one<T: FromHubspot>(&self, object: Object, work: Work) -> Said
+    async fn one<T: TableEntity + FromHubspot>(&self, object: Object, work: Work) -> Said
     where
         S: EntityStore<T>,
     {
@@ -103,7 +103,7 @@ impl<S: Keeps> Hexsync<S> {
         if full == Said::Well { compared } else { full }
     }
 
-    async fn execute<T: FromHubspot>(&self, request: RunRequest<T>) -> Said
+    async fn execute<T: TableEntity + FromHubspot>(&self, request: RunRequest<T>) -> Said
     where
         S: EntityStore<T>,
     {
