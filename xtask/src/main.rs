@@ -7,6 +7,7 @@ mod ci;
 mod codegen;
 mod layers;
 mod process;
+mod scaffold;
 mod services;
 mod test;
 mod tidy;
@@ -36,6 +37,9 @@ enum Command {
     Ci(ci::Args),
     /// Write what follows from the entities' YAML files.
     Codegen(codegen::Args),
+    /// Make a crate for a new entity, provider or store.
+    #[command(subcommand)]
+    New(scaffold::New),
     /// Check which crate depends on which.
     CheckLayers,
     /// Check the rules of the house: sizes, manifests, paired test ids and the like.
@@ -64,13 +68,17 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         codegen::run(&workspace::root()?, args)?;
         return Ok(ExitCode::SUCCESS);
     }
+    if let Command::New(new) = &cli.command {
+        scaffold::run(&workspace::root()?, new)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let workspace = Workspace::load()?;
     match cli.command {
         Command::Services(args) => services::foreground(&workspace, &args)?,
         Command::Test(args) => return test::run(&workspace, &args),
         Command::Ci(args) => return ci::run(&workspace, &args),
         // Done above, without what cargo knows.
-        Command::Codegen(_) => {}
+        Command::Codegen(_) | Command::New(_) => {}
         Command::CheckLayers => layers::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
         Command::Bench(args) => return bench::run(&workspace, &args),

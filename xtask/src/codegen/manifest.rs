@@ -21,7 +21,7 @@ pub(super) fn upkeep(root: &Path, model: &Model, files: &mut Files) -> Result<()
         let package = entity.package();
         workspace = with_member(&workspace, &package, "entity-");
         let path = format!("crates/{package}/Cargo.toml");
-        let text = if root.join(&path).exists() { read(&path)? } else { new_manifest(entity) };
+        let text = if root.join(&path).exists() { read(&path)? } else { self::package(entity.name()) };
         let mut manifest: DocumentMut = text.parse().with_context(|| format!("{path} is not TOML"))?;
         complete(&mut manifest, model, entity);
         files.plain(&path, manifest.to_string());
@@ -58,7 +58,13 @@ pub(crate) fn with_member(manifest: &str, package: &str, family: &str) -> String
     text
 }
 
-fn new_manifest(entity: &Entity) -> String {
+/// A manifest that says which stores keep an entity; everything else comes with [`upkeep`].
+pub(crate) fn kept_in(entity: &str, stores: &str) -> String {
+    let head = package(entity);
+    head.replace("[lints]", &format!("[package.metadata.hexsync]\nstores = [{stores}]\n\n[lints]"))
+}
+
+fn package(entity: &str) -> String {
     format!(
         "[package]
 name = \"{}\"
@@ -79,8 +85,8 @@ default = []
 [dependencies]
 sync-core = {{ workspace = true }}
 ",
-        entity.package(),
-        super::names::words(entity.name())
+        super::model::package_of(entity),
+        super::names::words(entity)
     )
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn write(root: &Path) -> Result<()> {
 
 /// What has to change in the tree.
 fn plan(root: &Path) -> Result<Changes> {
-    let model = model::model(root, sources(root)?)?;
+    let model = model(root)?;
     let migrations = migrations::plan(root, &model)?;
     if !migrations.problems.is_empty() {
         bail!("the tables need a migration by hand:\n  {}", migrations.problems.join("\n  "));
@@ -86,6 +86,11 @@ fn plan(root: &Path) -> Result<Changes> {
     files.plain("docs/entity.schema.json", format!("{:#}\n", entity_schema()));
     files.plain("docs/entity-yaml.md", reference_markdown());
     files.changes(root)
+}
+
+/// What the files of the tree say.
+fn model(root: &Path) -> Result<model::Model> {
+    model::model(root, sources(root)?)
 }
 
 /// Reads every entity's file.

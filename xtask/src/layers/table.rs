@@ -69,6 +69,7 @@ pub(crate) const RULES: &[Rule] = &[
         why: "wiring composes every adapter behind a feature",
         dev_too: false,
     },
+    rule("sync-*", "sync-core", &[], "any other store knows the ports only"),
     Rule {
         name: "crm-sandbox",
         may: "",

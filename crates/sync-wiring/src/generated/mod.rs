@@ -40,6 +40,15 @@ pub use opportunity_contact::{
 pub use project::{project_from_hubspot, project_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-project", feature = "provider-salesforce"))]
 pub use project::{project_from_salesforce, project_reconcile_from_salesforce};
+/// The store in memory.
+#[cfg(feature = "store-memory")]
+pub use sync_memory as memory;
+/// The store on PostgreSQL.
+#[cfg(feature = "store-postgres")]
+pub use sync_postgres as postgres;
+/// The store on SQLite.
+#[cfg(feature = "store-sqlite")]
+pub use sync_sqlite as sqlite;
 #[cfg(all(feature = "entity-user", feature = "provider-hubspot"))]
 pub use user::{user_from_hubspot, user_reconcile_from_hubspot};
 #[cfg(all(feature = "entity-user", feature = "provider-salesforce"))]

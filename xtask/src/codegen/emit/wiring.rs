@@ -125,6 +125,15 @@ pub(super) fn module(model: &Model) -> String {
     modules.sort();
     text.extend(modules.into_iter().map(|(_, text)| text));
     text.push('\n');
+    for store in &model.stores {
+        let name = &store.name;
+        let place = if name == "memory" { "in memory".to_owned() } else { format!("on {}", product(name)) };
+        let _ = writeln!(
+            text,
+            "/// The store {place}.\n#[cfg(feature = \"store-{name}\")]\npub use sync_{0} as {0};",
+            snake(name)
+        );
+    }
     for entity in &model.entities {
         for provider in served(entity) {
             let (name, from) = (entity.name(), &provider.base);

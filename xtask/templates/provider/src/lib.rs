@@ -1,0 +1,18 @@
+#![doc = include_str!("../README.md")]
+
+mod client;
+mod custom;
+mod cursor;
+mod fetch;
+mod listing;
+mod map;
+mod poll;
+mod record;
+
+pub use client::__Provider__Client;
+pub use custom::__Provider__CustomFields;
+pub use fetch::__Provider__Fetcher;
+pub use listing::__Provider__Listing;
+pub use map::From__Provider__;
+pub use poll::__Provider__PollSource;
+pub use record::{RecordError, __Provider__Record};
