@@ -8,7 +8,8 @@ use crate::calls::{Shown, stands_still};
 use crate::client::HubspotClient;
 use crate::error::CallError;
 use crate::id::HubspotId;
-use crate::plan::Plan;
+use crate::map::merged_ids;
+use crate::plan::{MERGED, Plan};
 use crate::record::HubspotRecord;
 use crate::wire::Row;
 
@@ -18,7 +19,7 @@ use crate::wire::Row;
 /// shows is not taken for a live one.
 #[derive(Debug, Default)]
 pub(crate) struct Archived {
-    /// All of them.
+    /// All of them, and what was merged into them.
     ids: HashSet<HubspotId>,
     /// Those to tell of, the oldest first.
     pub(crate) news: Vec<Gone>,
@@ -34,6 +35,8 @@ pub(crate) struct Gone {
     pub(crate) id: HubspotId,
     /// When it was archived, where that is told.
     pub(crate) at: Option<DateTime<Utc>>,
+    /// The record it was merged into before that one was archived.
+    pub(crate) merged_into: Option<HubspotId>,
     /// Whether it may have been told before.
     pub(crate) reread: bool,
 }
@@ -53,7 +56,10 @@ impl Archived {
             return Ok(Self { before, after: before, ..Self::default() });
         }
         let mut archived = Self { before, after: Some(bound), ..Self::default() };
-        let shown = [plan.walked_stamp];
+        let mut shown = vec![plan.walked_stamp];
+        if plan.tells_merged {
+            shown.push(MERGED);
+        }
         let mut after: Option<String> = None;
         loop {
             let page = client.list(&plan.path, Shown::Properties(&shown), after.as_deref(), true).await?;
@@ -72,20 +78,27 @@ impl Archived {
         Ok(archived)
     }
 
+    /// A record, and those that were merged into it while nobody looked: no live record names them any more.
     fn take(&mut self, row: &Row, bound: DateTime<Utc>, overlap: TimeDelta) {
         let Some(id) = row.id else {
             tracing::warn!("an archived record without a usable id is left to the comparison of ids");
             return;
         };
-        self.ids.insert(id);
-        let at = archived_at(row);
-        let Some(known) = at else {
-            self.news.push(Gone { id, at, reread: true });
-            return;
-        };
+        let record = HubspotRecord::parse(row.text());
+        let at = record.as_ref().ok().and_then(archived_at);
+        let merged = record.map(|record| merged_ids(&record)).unwrap_or_default();
         // What was archived within the settle lag is told by the next run.
-        if known < bound && self.before.is_none_or(|before| known >= before - overlap) {
-            self.news.push(Gone { id, at, reread: self.before.is_none_or(|before| known < before) });
+        let is_news = |at| at < bound && self.before.is_none_or(|before| at >= before - overlap);
+        let is_news = at.is_none_or(is_news);
+        let reread = at.is_none_or(|at| self.before.is_none_or(|before| at < before));
+        let losers = merged.into_iter().filter(|loser| *loser != id).map(|loser| (loser, Some(id)));
+        for (id, merged_into) in losers.chain([(id, None)]) {
+            self.ids.insert(id);
+            if is_news {
+                // The survivor names them for ever, so that most of these are known.
+                let reread = reread || merged_into.is_some();
+                self.news.push(Gone { id, at, merged_into, reread });
+            }
         }
     }
 
@@ -96,8 +109,7 @@ impl Archived {
 }
 
 /// Not every object tells when a record was archived; then its last modification stands for it.
-fn archived_at(row: &Row) -> Option<DateTime<Utc>> {
-    let record = HubspotRecord::parse(row.text()).ok()?;
+fn archived_at(record: &HubspotRecord<'_>) -> Option<DateTime<Utc>> {
     let at = |field| record.instant(field).ok().flatten();
     at("archivedAt").or_else(|| at("updatedAt"))
 }

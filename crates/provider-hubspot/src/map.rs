@@ -163,16 +163,19 @@ impl Plan {
         Ok(Payload::Upsert(Record { value, coverage: Coverage::Full }))
     }
 
-    /// Ids that lived on as aliases of this record (reference/hubspot.md, Merge). A malformed one is left out:
-    /// the comparison of ids finds that record.
     fn merged(&self, record: &HubspotRecord<'_>, id: &ExternalId) -> Vec<HubspotId> {
         if !self.tells_merged {
             return Vec::new();
         }
-        let text = record.text(MERGED).ok().flatten().unwrap_or_default();
-        let ids = text.split([';', ',']).filter_map(|part| HubspotId::parse(part.trim()));
-        ids.filter(|merged| merged.to_string() != id.as_str()).collect()
+        merged_ids(record).into_iter().filter(|merged| merged.to_string() != id.as_str()).collect()
     }
+}
+
+/// Ids that lived on as aliases of a record (reference/hubspot.md, Merge). A malformed one is left out: the
+/// comparison of ids finds that record.
+pub(crate) fn merged_ids(record: &HubspotRecord<'_>) -> Vec<HubspotId> {
+    let text = record.text(MERGED).ok().flatten().unwrap_or_default();
+    text.split([';', ',']).filter_map(|part| HubspotId::parse(part.trim())).collect()
 }
 
 fn row_id(row: &Row) -> Option<ExternalId> {

@@ -197,8 +197,9 @@ impl Teller {
 }
 
 fn deletion<T>(gone: &Gone) -> Change<T> {
-    let version = gone.at.map(version);
-    Change { version, reread: gone.reread, ..Change::deletion(gone.id, DeleteEvidence::DeleteLog) }
+    let merged_into = gone.merged_into.map(Into::into);
+    let deletion = Payload::Delete(Deletion { evidence: DeleteEvidence::DeleteLog, merged_into });
+    Change { version: gone.at.map(version), reread: gone.reread, ..Change::new(gone.id, deletion) }
 }
 
 impl Batch {

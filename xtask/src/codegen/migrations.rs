@@ -12,7 +12,6 @@ use anyhow::Result;
 use sync_core::FieldKind;
 use sync_detection::yaml::CustomFieldStore;
 
-use self::sql::Columns;
 use super::model::{Entity, Model};
 use super::names::{capitalised, words};
 

@@ -8,7 +8,7 @@ async fn pair() -> (World, u64, u64) {
     let world = World::empty().await;
     let winner = world.insert("contacts", json!({"email": "a@example.test", "firstname": "Ann"}));
     let loser =
-        world.insert("contacts", json!({"email": "b@example.test", "firstname": "Bob", "phone": "7"}));
+        world.insert("contacts", json!({"email": "b@example.test", "firstname": "Bob", "phone": "7", "createdate": "2024-02-29T00:00:00Z"}));
     (world, winner, loser)
 }
 
@@ -28,6 +28,7 @@ async fn the_primary_row_takes_the_other_in() {
     let (status, row) = merge(&world, winner, loser).await;
     assert_eq!((status, id(&row)), (200, winner));
     assert_eq!(row["properties"]["hs_merged_object_ids"], loser.to_string());
+    assert_eq!(row["createdAt"], "2024-02-29T00:00:00Z", "the older of both dates");
     let path = format!("{V3}/contacts/{loser}?properties=firstname,phone,associatedcompanyid");
     let (status, row) = world.get(&path).await;
     assert_eq!((status, id(&row)), (200, winner), "the old id is an alias");
@@ -94,7 +95,9 @@ async fn bad_merges_are_refused() {
 async fn what_gdpr_deletes_is_nowhere() {
     let (world, winner, loser) = pair().await;
     let gone = json!({"objectId": "b@example.test", "idProperty": "email"});
+    assert_eq!(world.search("contacts", json!({})).await.1["total"], 2);
     assert_eq!(world.post(&format!("{V3}/contacts/gdpr-delete"), gone).await.0, 204);
+    assert_eq!(world.search("contacts", json!({})).await.1["total"], 1);
     world.control().archive("contacts", winner).unwrap();
     let by_id = json!({"objectId": winner.to_string()});
     assert_eq!(world.post(&format!("{V3}/contacts/gdpr-delete"), by_id).await.0, 204, "archived ones too");

@@ -74,6 +74,16 @@ async fn the_index_lags_behind_lists() {
 }
 
 #[tokio::test]
+async fn a_search_asked_again_sees_what_time_alone_has_brought() {
+    let world = World::empty().await;
+    world.control().edit_settings(|settings| settings.index_lag = Duration::from_secs(30));
+    let deal = world.insert("deals", json!({"dealname": "A"}));
+    assert_eq!(world.found("deals", json!({})).await, [0_u64; 0]);
+    world.control().clock().advance(Duration::from_secs(30));
+    assert_eq!(world.found("deals", json!({})).await, [deal], "although nobody told the account");
+}
+
+#[tokio::test]
 async fn lag_may_be_drawn_per_write_or_given_by_hand() {
     let world = World::empty().await;
     world.control().edit_settings(|settings| settings.index_lag_jitter = Duration::from_secs(60));

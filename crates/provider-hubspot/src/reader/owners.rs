@@ -35,7 +35,7 @@ impl Reader {
             gone.extend(archived.iter().filter_map(|row| {
                 let at = stamp(row);
                 let told = until.is_none_or(|until| at.is_none_or(|at| at < until));
-                Some(Gone { id: row.id?, at, reread: told })
+                Some(Gone { id: row.id?, at, merged_into: None, reread: told })
             }));
         }
         let from = until.map(|until| until - delta(client.config().overlap));

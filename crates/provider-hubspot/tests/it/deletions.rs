@@ -127,6 +127,24 @@ async fn merged_records_follow_their_survivor() {
     }
 }
 
+/// Merged, and the survivor archived, between two runs: no live record names the merged ones any more.
+#[tokio::test]
+async fn archived_survivor_still_names_what_was_merged_into_it() {
+    for merge_makes_new_id in [false, true] {
+        let settings = HubspotSettings { merge_makes_new_id, ..HubspotSettings::without_bursts() };
+        let world = World::with(config(), settings).await;
+        let ids = world.seed(4);
+        let mut replica = Replica::default();
+        replica.run(&world).await.unwrap();
+        let survivor = world.control().merge("deals", ids[1], ids[0]).unwrap();
+        world.control().archive("deals", survivor).unwrap();
+        world.settle();
+        replica.run(&world).await.unwrap();
+        assert_eq!(replica.rows, world.truth());
+        assert_eq!(replica.gone[&id(ids[0])], Some(id(survivor)));
+    }
+}
+
 #[tokio::test]
 async fn purged_record_is_left_to_the_comparison_of_ids() {
     let world = World::new().await;

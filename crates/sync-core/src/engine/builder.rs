@@ -112,7 +112,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     }
 
     /// Lets in what the contracts of the entity's custom fields say, by the store's catalogue: from the source, next
-    /// to it, and from the fetcher. Everything is let in by default.
+    /// to it, from sources that requests bring, and from the fetcher. Everything is let in by default.
     #[must_use]
     pub fn contracts(mut self, policy: CustomFieldPolicy, provider: impl Into<Provider>) -> Self
     where
@@ -206,10 +206,10 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         if let Some(emitter) = self.emitter {
             ports.emitter = Some(emitter);
         }
-        if let Some(contracts) = self.contracts {
-            let contracts = Arc::new(contracts(Arc::clone(&ports.unit_of_work)));
+        let contracts = self.contracts.map(|make| Arc::new(make(Arc::clone(&ports.unit_of_work))));
+        if let Some(contracts) = &contracts {
             self.fetcher = self.fetcher.map(|fetcher| contracts.fetcher(fetcher));
-            self.middleware.push(contracts);
+            self.middleware.push(Arc::clone(contracts) as _);
         }
         let source = match (self.source, self.middleware.is_empty()) {
             (Some(source), false) => Some(Arc::new(LayeredSource::new(source, self.middleware)) as _),
@@ -218,6 +218,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         Ok(ExecuteSync {
             ports,
             source,
+            contracts,
             sink,
             differ: self.differ,
             loopback: self.loopback,

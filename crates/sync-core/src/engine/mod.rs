@@ -42,9 +42,9 @@ use self::batch::BatchError;
 use self::intake::Intake;
 use self::run::{ActiveRun, Committed};
 use crate::{
-    Canonical, Change, ChangeSource, Clock, ExternalId, FieldDiffer, HolderId, IdGenerator, Jitter,
-    LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError, StorePorts, SyncError, SyncSink,
-    UnitOfWork,
+    Canonical, Change, ChangeSource, Clock, ContractedFields, ExternalId, FieldDiffer, HolderId, IdGenerator,
+    Jitter, LayeredSource, LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError,
+    StorePorts, SyncError, SyncSink, UnitOfWork,
 };
 
 /// Syncs one entity into one store. Made by [`ExecuteSync::builder`]; shared freely, one run per
@@ -52,6 +52,7 @@ use crate::{
 pub struct ExecuteSync<T: Canonical, S: UnitOfWork> {
     ports: StorePorts<S>,
     source: Option<Arc<dyn ChangeSource<T>>>,
+    contracts: Option<Arc<ContractedFields<S>>>,
     sink: Arc<dyn SyncSink<T, S::Tx>>,
     differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
@@ -207,7 +208,11 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     fn source_of(&self, request: &RunRequest<T>) -> Result<Arc<dyn ChangeSource<T>>, RunFailure> {
-        request.source_override.clone().or_else(|| self.source.clone()).ok_or_else(|| {
+        let brought = request.source_override.clone().map(|source| match &self.contracts {
+            Some(contracts) => Arc::new(LayeredSource::new(source, vec![Arc::clone(contracts) as _])) as _,
+            None => source,
+        });
+        brought.or_else(|| self.source.clone()).ok_or_else(|| {
             RunFailure::Source(SourceError::Permanent {
                 call: "choosing a source",
                 code: "NO_SOURCE".to_owned(),

@@ -19,7 +19,8 @@ use crate::{
 ///
 /// What was taken out counts as not sent, so the values that rows have stay. Each stream reads the catalogue once,
 /// when it begins: [`FieldTracker::track`](crate::FieldTracker::track) brings it up to date before a run. Before
-/// the first time only what is discarded is kept out.
+/// the first time only what is discarded is kept out. A field whose type changes while a run reads goes by what was
+/// known when the run began.
 pub struct ContractedFields<S: UnitOfWork> {
     unit_of_work: Arc<S>,
     catalog: Arc<dyn FieldCatalog<S::Tx>>,

@@ -9,7 +9,7 @@ use sync_core::history::fold;
 use sync_core::*;
 use sync_memory::MemoryStore;
 
-use crate::world::{Deal, World, deal, gone, seen};
+use crate::world::{Deal, Script, World, deal, gone, seen};
 
 /// Fields as a test wants them, and the values of a backfill.
 #[derive(Default)]
@@ -283,6 +283,18 @@ async fn discarded_field_is_never_written() {
     assert_eq!(fields.known("New").await.backfill.map(|b| b.state), Some(BackfillState::Pending));
     fields.backfill().await.unwrap();
     assert_eq!(fields.crm.asked.lock().unwrap().as_slice(), [["New".into()]]);
+}
+
+/// The contracts hold for a source that a request brings (webhooks) as well.
+#[tokio::test]
+async fn contracts_hold_for_sources_of_requests() {
+    let fields = Fields::new(DISCARD_OLD).await;
+    fields.track().await;
+    let told = Arc::new(Script::default());
+    told.says([seen("A", with(deal("a", "new"), &[("Old", text("x")), ("New", text("y"))]), 1)]);
+    let request = fields.world.request().action(Action::Webhook).source_override(told);
+    fields.engine().execute(request).await.unwrap();
+    assert_eq!((fields.custom("A", "Old").await, fields.custom("A", "New").await), (None, Some(text("y"))));
 }
 
 /// A field that appeared after the fields were looked at goes by its contract: read, or not yet known.

@@ -59,6 +59,13 @@ pub(crate) struct Script {
     pub(crate) asked: Mutex<Vec<Option<String>>>,
 }
 
+impl Script {
+    /// What the next stream says.
+    pub(crate) fn says(&self, changes: impl IntoIterator<Item = Change<Deal>>) {
+        *self.changes.lock().unwrap() = changes.into_iter().collect();
+    }
+}
+
 impl ChangeSource<Deal> for Script {
     fn label(&self) -> String {
         "script".to_owned()
@@ -326,7 +333,7 @@ impl World {
 
     /// What the next run's source says.
     pub(crate) fn says(&self, changes: impl IntoIterator<Item = Change<Deal>>) {
-        *self.script.changes.lock().unwrap() = changes.into_iter().collect();
+        self.script.says(changes);
     }
 
     /// After that the source breaks off.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::columns::Columns;
 use super::upsert::{self, record_error};
-use super::values::{self, Copied, Put};
+use super::values::{self, Copied, Named, Put};
 use super::{Plan, find};
 use crate::copy::{self, Column, ColumnType};
 use crate::error::{sink_error, store_error};
@@ -95,8 +95,9 @@ pub(super) async fn fill<T: Canonical>(
         return Ok(());
     }
     // Read from a column of UUIDs just now.
-    let ids = wanted.iter().map(|row| Uuid::parse_str(row.local_id.as_str()).unwrap_or_default());
-    let (values, names) = values::named::<T>(tx, scope, ids).await?;
+    let id = |row: &&mut LocalRow<T>| Uuid::parse_str(row.local_id.as_str()).unwrap_or_default();
+    let ids: Vec<Uuid> = wanted.iter().map(id).collect();
+    let Named { values, names } = values::named::<T>(tx, scope, &ids).await?;
     for (place, definition, value) in values {
         if let (Some(name), Some(custom)) = (names.get(&definition), wanted[place].record.custom_mut()) {
             custom.set(Arc::clone(name), value);
@@ -120,7 +121,8 @@ pub(super) async fn write<T: Canonical>(
     let known: Vec<usize> = (0..rows.len()).filter(|n| !fresh(*n)).collect();
     let mut stored = values::stored(tx, known.iter().map(|n| ids[*n])).await?;
 
-    let mut copied = Copied::new(kinds.len() * rows.len());
+    let n_fresh = customs().filter(|(n, _)| fresh(*n)).map(|(_, custom)| custom.len()).sum();
+    let mut copied = Copied::new(n_fresh);
     let (mut put, mut removed) = (Put::new(), [ColumnType::Uuid, ColumnType::Int].map(|t| Column::new(t, 0)));
     let mut n_removed = 0;
     let mut place = 0;
@@ -148,7 +150,7 @@ pub(super) async fn write<T: Canonical>(
         delete.execute(tx.connection()).await.map_err(sink_error(WRITING, |_| None))?;
     }
     put.send(tx).await?;
-    copied.send(tx, |n| &rows[n].external_id).await
+    copied.send(tx, rows).await
 }
 
 /// Projects rows whose values are still in their own column.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
-use sync_core::{Canonical, ExternalId, FieldKind, FieldValue, Scope, SinkError, StoreError};
+use sync_core::{Canonical, FieldKind, FieldValue, Scope, SinkError, StoreError, Upsert};
 use uuid::Uuid;
 
 use super::find;
@@ -75,16 +75,23 @@ const VALUE_TYPES: [ColumnType; 6] = [
 /// Columns of [`VALUES`] before them: place, definition, kind.
 const FIRST_VALUE: usize = 3;
 
-/// The values of rows, each with the row's place and its definition's number; and the names of definitions.
+/// The values of rows, and what they are called.
+pub(super) struct Named {
+    /// Each with its row's place and its definition's number.
+    pub(super) values: Vec<(usize, i64, FieldValue)>,
+    /// The names of definitions, by their numbers.
+    pub(super) names: HashMap<i64, Arc<str>>,
+}
+
+/// The values of rows with their names.
 pub(super) async fn named<T: Canonical>(
     tx: &mut PgTx,
     scope: &Scope,
-    ids: impl ExactSizeIterator<Item = Uuid>,
-) -> Result<(Vec<(usize, i64, FieldValue)>, HashMap<i64, Arc<str>>), StoreError> {
-    let mut names: HashMap<i64, Arc<str>> = HashMap::new();
-    let mut values = Vec::with_capacity(ids.len() * 8);
+    ids: &[Uuid],
+) -> Result<Named, StoreError> {
+    let mut named = Named { values: Vec::with_capacity(ids.len() * 8), names: HashMap::new() };
     let mut wanted = Column::new(ColumnType::Uuid, ids.len());
-    ids.for_each(|id| copy::uuid(wanted.next(), id));
+    ids.iter().for_each(|id| copy::uuid(wanted.next(), *id));
     let mut answers = sqlx::query(NAMED_VALUES)
         .bind(scope.tenant_key())
         .bind(scope.connection.as_str())
@@ -93,12 +100,12 @@ pub(super) async fn named<T: Canonical>(
         .fetch(tx.connection());
     while let Some(row) = answers.try_next().await.map_err(store_error(READING))? {
         match read(&row)? {
-            (Some(place), definition, value) => values.push((place, definition, value)),
-            (None, definition, FieldValue::Text(name)) => drop(names.insert(definition, name.into())),
+            (Some(place), definition, value) => named.values.push((place, definition, value)),
+            (None, definition, FieldValue::Text(name)) => drop(named.names.insert(definition, name.into())),
             (None, ..) => {}
         }
     }
-    Ok((values, names))
+    Ok(named)
 }
 
 /// The values of rows, in their order.
@@ -199,17 +206,14 @@ impl Copied {
         self.rows.push(row);
     }
 
-    /// Writes them; `name` tells the record of a row.
-    pub(super) async fn send<'a>(
-        self,
-        tx: &mut PgTx,
-        name: impl Fn(usize) -> &'a ExternalId,
-    ) -> Result<(), SinkError> {
+    /// Writes them; `rows` are those whose places were given.
+    pub(super) async fn send<T>(self, tx: &mut PgTx, rows: &[Upsert<T>]) -> Result<(), SinkError> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let name = |line: usize| Some(name(*self.rows.get(line.checked_sub(1)?)?));
-        tx.copy(COPY, self.out.finish()).await.map_err(sink_error(WRITING, name))
+        let Self { out, rows: of_lines } = self;
+        let name = |line: usize| Some(&rows[*of_lines.get(line.checked_sub(1)?)?].external_id);
+        tx.copy(COPY, out.finish()).await.map_err(sink_error(WRITING, name))
     }
 }
 
