@@ -94,6 +94,20 @@ fn description_of_salesforce_becomes_fields_and_links() {
 }
 
 #[test]
+fn provider_that_nobody_described_maps_what_a_record_is_called_by() {
+    let field = |name: &str| json!({"name": name, "type": "string", "label": name, "nameField": name == "CaseNumber"});
+    let described = json!({"name": "Case", "label": "Case", "custom": false,
+        "fields": [field("CaseNumber"), field("Subject")]});
+    let other = json!({"name": "tickets", "label": "ticket", "fields": [field("Name")]});
+    let origins = [("salesforce", &described), ("hubspot", &other)]
+        .map(|(key, object)| Origin { key: key.into(), object: super::remote::salesforce(object) });
+    let text = yaml::entity("ticket", "A request.", &origins, &Others::new());
+    EntityFile::parse(Path::new("entity.yaml"), &text, &KnownEntities::Any).unwrap();
+    let hubspot = text.split("  hubspot:\n").nth(1).unwrap();
+    assert!(hubspot.contains("- { source: subject, target: subject }"), "{text}");
+}
+
+#[test]
 fn description_of_hubspot_becomes_fields_and_links() {
     let property = |name: &str, kind: &str, owner: bool| {
         json!({"name": name, "label": name, "type": kind, "hubspotDefined": true, "hidden": name == "hidden",
@@ -203,14 +217,15 @@ fn new_crates_compile_and_keep_their_promises() {
     assert!(yaml.contains("remote_entity: Case") && yaml.contains("account: { entity: account"), "{yaml}");
     crate::codegen::check(&root).unwrap();
 
-    let lint = ["clippy", "--quiet", "--no-deps", "--tests", "--features", "entity-case-file/full"];
+    let features = "entity-case-file/full,sync-wiring/provider-acme,sync-wiring/entity-case-file,sync-wiring/store-memory";
+    let lint = ["clippy", "--quiet", "--no-deps", "--tests", "--features", features];
     let packages =
-        ["-p", "entity-case-file", "-p", "provider-acme", "-p", "sync-ledger", "--", "-D", "warnings"];
-    let (fine, text) = cargo(&root, &[&lint[..], &packages[..]].concat());
+        ["entity-case-file", "provider-acme", "sync-ledger", "sync-wiring"].map(|name| ["-p", name]).concat();
+    let (fine, text) = cargo(&root, &[&lint[..], &packages, &["--", "-D", "warnings"]].concat());
     assert!(fine, "{text}");
     let (fine, text) = cargo(&root, &["test", "--quiet", "-p", "sync-ledger", "--tests"]);
     assert!(fine, "{text}");
     let (fine, text) = cargo(&root, &["test", "--quiet", "-p", "provider-acme", "--tests", "--no-fail-fast"]);
     assert!(!fine && text.contains("write AcmeFixture::seed in tests/contract.rs"), "{text}");
-    assert!(text.contains("AcmeClient::changed"), "{text}");
+    assert!(text.contains("AcmeClient::now"), "{text}");
 }

@@ -61,18 +61,26 @@ pub(super) fn entity(name: &str, doc: &str, origins: &[Origin], others: &Others)
             text,
             "  {key}:\n    mode: poll\n    poll: {{ cursor: {{ kind: {kind}, field: {stamp} }} }}\n    mapping:\n"
         );
-        for field in self::fields(object, others) {
-            if fields.iter().any(|known| known.name == field.name) {
-                let _ = writeln!(
-                    text,
-                    "      - {{ source: {}, target: {} }}",
-                    quoted(&field.field.name),
-                    field.name
-                );
-            }
+        let of_both: Vec<_> = self::fields(object, others)
+            .into_iter()
+            .filter(|field| fields.iter().any(|known| known.name == field.name))
+            .map(|field| (field.field.name.clone(), field.name))
+            .collect();
+        for (source, target) in if of_both.is_empty() { draft(&fields) } else { of_both } {
+            let _ = writeln!(text, "      - {{ source: {}, target: {target} }}", quoted(&source));
         }
     }
     text
+}
+
+/// A mapping for a provider that nobody described: the field that a record is most likely called by, under its own
+/// name.
+fn draft(fields: &[Named<'_>]) -> Vec<(String, String)> {
+    let called = |name: &str| fields.iter().find(|field| field.name == name && field.field.kind == "text");
+    let usual = ["name", "subject", "title"].into_iter().find_map(called);
+    let own = || fields.iter().find(|field| field.field.is_name);
+    let field = usual.or_else(own).or_else(|| fields.first());
+    field.map(|field| (field.name.clone(), field.name.clone())).into_iter().collect()
 }
 
 /// Which stamp a provider's records are followed by.

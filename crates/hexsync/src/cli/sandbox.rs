@@ -76,6 +76,8 @@ struct Sizes {
     accounts: usize,
     contacts: usize,
     deals: usize,
+    /// Cases, or tickets.
+    requests: usize,
     projects: usize,
 }
 
@@ -155,6 +157,7 @@ impl Sandbox {
                 accounts: self.accounts.unwrap_or(deals / 10),
                 contacts: self.contacts.unwrap_or(deals / 4),
                 deals,
+                requests: deals / 5,
                 projects: deals / 20,
             },
             data: self.data.as_ref(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use sync_auth::Authenticator;
 use sync_core::{ExternalId, RemoteField, SourceError};
 use sync_detection::{FieldMapping, Filter};
@@ -41,22 +42,25 @@ impl __Provider__Client {
         &self.authenticator
     }
 
-    /// Records, as JSON, that changed after a position, in the order of stamp and id, up to __Product__'s own time
-    /// when the run began.
+    /// Up to when all changes can be seen: __Product__'s own time, less what it takes to show a change.
+    pub(crate) async fn now(&self) -> Result<DateTime<Utc>, SourceError> {
+        Err(not_written("__Provider__Client::now", "learn the time from an answer, not from this machine"))
+    }
+
+    /// Records, as JSON, that changed after a position and up to `until`, in the order of stamp and id; deleted ones
+    /// with `deleted` true.
     pub(crate) async fn changed(
         &self,
         ask: &Ask<'_>,
         _after: Option<&Position>,
+        until: DateTime<Utc>,
     ) -> Result<Page<String, Position>, SourceError> {
         let Ask { object, mapping, filters } = ask;
-        Err(not_written(
-            "__Provider__Client::changed",
-            &format!(
-                "ask for {object} with {} fields and {} filters, ordered by stamp and id",
-                mapping.len(),
-                filters.len()
-            ),
-        ))
+        let (fields, filters) = (mapping.len(), filters.len());
+        let what = format!(
+            "ask for {object} with {fields} fields and {filters} filters up to {until}, ordered by stamp and id"
+        );
+        Err(not_written("__Provider__Client::changed", &what))
     }
 
     /// Records, as JSON, by their ids; ids that are gone are left out.

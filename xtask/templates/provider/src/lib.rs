@@ -10,7 +10,7 @@ mod poll;
 mod record;
 
 pub use client::__Provider__Client;
-pub use custom::__Provider__CustomFields;
+pub use custom::__Provider__Fields;
 pub use fetch::__Provider__Fetcher;
 pub use listing::__Provider__Listing;
 pub use map::From__Provider__;

@@ -1,7 +1,7 @@
 //! From a record's bytes to the entity.
 
 use chrono::{DateTime, Utc};
-use sync_core::{Coverage, ExternalId, Payload, Record, Unreadable, Version};
+use sync_core::{Coverage, DeleteEvidence, Deletion, ExternalId, Payload, Record, Unreadable, Version};
 use sync_detection::{DetectionConfig, FieldMapping};
 
 use crate::cursor::Position;
@@ -11,6 +11,8 @@ use crate::record::{RecordError, __Provider__Record};
 pub(crate) const ID: &str = "id";
 /// The field that says when it last changed.
 pub(crate) const STAMP: &str = "updated_at";
+/// The field that is true for a record that was deleted.
+pub(crate) const DELETED: &str = "deleted";
 
 /// An entity that can be read from __Product__. Entity crates implement it behind a feature.
 pub trait From__Provider__: sync_core::Canonical {
@@ -49,9 +51,14 @@ impl<T: From__Provider__> Mapped<T> {
         };
         let id = record.link(ID).ok().flatten();
         let stamp = record.instant(STAMP).ok().flatten();
-        let payload = T::from_record(&record)
-            .map(|value| Payload::Upsert(Record { value, coverage: Coverage::Full }))
-            .unwrap_or_else(|error| unreadable(&error, json));
+        // What was deleted need not be whole any more.
+        let payload = if record.boolean(DELETED).ok().flatten() == Some(true) {
+            Payload::Delete(Deletion { evidence: DeleteEvidence::Feed, merged_into: None })
+        } else {
+            T::from_record(&record)
+                .map(|value| Payload::Upsert(Record { value, coverage: Coverage::Full }))
+                .unwrap_or_else(|error| unreadable(&error, json))
+        };
         Self { id, stamp, payload }
     }
 }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use sync_core::{Change, ChangeSource, ChangeStream, Cursor, ExternalId, Provenance, SourceError, Subscription};
 use sync_detection::{Filter, PollFetch, PollRequest};
@@ -38,13 +39,18 @@ impl<T: From__Provider__> __Provider__PollSource<T> {
             Ok(after) => after,
             Err(error) => return stream::once(async { Err(error) }).boxed(),
         };
-        let start = Some((self.client.clone(), filters, after));
+        let start = Some((self.client.clone(), filters, after, None::<DateTime<Utc>>));
         stream::try_unfold(start, |state| async {
-            let Some((client, filters, after)) = state else { return Ok::<_, SourceError>(None) };
+            let Some((client, filters, after, until)) = state else { return Ok::<_, SourceError>(None) };
+            // The end is fixed when the stream begins, or it would run after changes that go on.
+            let until = match until {
+                Some(until) => until,
+                None => client.now().await?,
+            };
             let ask = Ask { object: T::OBJECT, mapping: T::mapping(), filters: &filters };
-            let page = client.changed(&ask, after.as_ref()).await?;
+            let page = client.changed(&ask, after.as_ref(), until).await?;
             let changes: Vec<_> = page.items.iter().map(|json| Ok(change(json))).collect();
-            let next = page.next.map(|next| (client, filters, Some(next)));
+            let next = page.next.map(|next| (client, filters, Some(next), Some(until)));
             Ok(Some((stream::iter(changes), next)))
         })
         .try_flatten()

@@ -26,8 +26,8 @@ pub(super) async fn start(start: Start<'_>) -> Result<Running, CliError> {
 }
 
 fn spec(sizes: &Sizes) -> AccountSpec {
-    let Sizes { users, accounts, contacts, deals, projects } = *sizes;
-    AccountSpec { owners: users, companies: accounts, contacts, deals, projects, ..AccountSpec::default() }
+    let Sizes { users, accounts, contacts, deals, requests, projects } = *sizes;
+    AccountSpec { owners: users, companies: accounts, contacts, deals, tickets: requests, projects }
 }
 
 /// What is told, a connection for it, and the secrets that this names.

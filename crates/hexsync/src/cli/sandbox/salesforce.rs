@@ -28,15 +28,15 @@ pub(super) async fn start(start: Start<'_>) -> Result<Running, CliError> {
 }
 
 fn spec(sizes: &Sizes) -> OrgSpec {
-    let Sizes { users, accounts, contacts, deals, projects } = *sizes;
+    let Sizes { users, accounts, contacts, deals, requests, projects } = *sizes;
     OrgSpec {
         users,
         accounts,
         contacts,
         opportunities: deals,
         contact_roles: deals,
+        cases: requests,
         projects,
-        ..OrgSpec::EMPTY
     }
 }
 
