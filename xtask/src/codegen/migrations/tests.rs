@@ -36,7 +36,9 @@ fn model(text: &str) -> Model {
 
 /// What is planned for a YAML on these migrations, the same for both stores but for the dialect.
 fn planned(text: &str, files: &[(&str, &str)]) -> Migrations {
-    let root = std::env::temp_dir().join(format!("hexsync-migrations-{}-{:p}", std::process::id(), files));
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let root = std::env::temp_dir().join(format!("hexsync-migrations-{}-{number}", std::process::id()));
     for dialect in DIALECTS {
         let folder = root.join("migrations").join(dialect.store);
         std::fs::create_dir_all(&folder).unwrap();
