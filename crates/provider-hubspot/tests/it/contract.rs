@@ -1,11 +1,14 @@
-//! The contract of change sources, on a simulated account.
+//! The contracts of change sources and of custom fields, on a simulated account.
 
 use std::sync::Arc;
 
+use crm_sandbox::hubspot::model::PropertyType;
+use crm_sandbox::hubspot::schema::PropertySpec;
 use crm_sandbox::{Fault, FaultRule};
+use provider_hubspot::HubspotFields;
 use serde_json::json;
-use sync_core::contract::SourceFixture;
-use sync_core::{ChangeSource, ExternalId, Subscription};
+use sync_core::contract::{CustomFieldFixture, SourceFixture};
+use sync_core::{ChangeSource, CustomFieldSource, ExternalId, Subscription};
 
 use crate::entity::Opportunity;
 use crate::world::{World, id, subscription};
@@ -14,6 +17,14 @@ struct Hubspot(World);
 
 fn record(id: &ExternalId) -> u64 {
     id.as_str().parse().unwrap()
+}
+
+async fn disturb(world: &World) {
+    // Only a token that was given out can be refused.
+    world.client.properties("deals").await.unwrap();
+    world.control().expire_tokens();
+    let slow = Fault::TooManyRequests { retry_after_s: Some(0) };
+    world.control().add_fault(FaultRule::new(slow).on("list").times(1));
 }
 
 impl SourceFixture for Hubspot {
@@ -54,13 +65,54 @@ impl SourceFixture for Hubspot {
     }
 
     async fn disturb(&self) -> bool {
-        // Only a token that was given out can be refused.
-        self.0.client.properties("deals").await.unwrap();
-        self.0.control().expire_tokens();
-        let slow = Fault::TooManyRequests { retry_after_s: Some(0) };
-        self.0.control().add_fault(FaultRule::new(slow).on("list").times(1));
+        disturb(&self.0).await;
         true
     }
 }
 
 sync_core::source_contract!(Hubspot);
+
+struct Fields(World);
+
+impl CustomFieldFixture for Fields {
+    type Record = Opportunity;
+
+    async fn fresh() -> Option<Self> {
+        Some(Self(World::paged(2).await))
+    }
+
+    fn source(&self) -> Arc<dyn CustomFieldSource<Opportunity>> {
+        Arc::new(HubspotFields::new(self.0.client.clone()))
+    }
+
+    fn subscription(&self) -> Subscription {
+        subscription()
+    }
+
+    async fn seed(&self, n_records: usize) -> Vec<ExternalId> {
+        self.0.seed(n_records).into_iter().map(id).collect()
+    }
+
+    async fn add_field(&self, stem: &str) -> Arc<str> {
+        self.0.control().add_property("deals", &PropertySpec::new(stem, PropertyType::String)).unwrap();
+        stem.into()
+    }
+
+    async fn remove_field(&self, name: &str) {
+        self.0.control().archive_property("deals", name).unwrap();
+    }
+
+    async fn set(&self, id: &ExternalId, name: &str, value: &str) {
+        self.0.update(record(id), &json!({ name: value }));
+    }
+
+    async fn break_description(&self) {
+        self.0.control().add_fault(FaultRule::new(Fault::Garbage).on("properties"));
+    }
+
+    async fn disturb(&self) {
+        disturb(&self.0).await;
+    }
+}
+
+sync_core::custom_field_contract!(Fields);
