@@ -1,9 +1,11 @@
 //! Processes that die, and releases that take over from one another.
 
+use serde_json::json;
+
 use crate::contender::scenarios;
 use crate::hexsync::Hexsync;
 use crate::naive::Naive;
-use crate::salesforce::{OldBookmark, OnSalesforce, Stage, deals, die_while_running, queries};
+use crate::salesforce::{OldBookmark, OnSalesforce, Stage, bulk_edit, deals, die_while_running, queries};
 use crate::verdict::{Finding, Verdict};
 
 scenarios! { Hexsync vs Naive;
@@ -34,6 +36,8 @@ async fn upgrade<C: OnSalesforce>() -> Verdict {
     let row = contender.crm().row(last).unwrap();
     // The record that an earlier release read last need not be the youngest by now.
     contender.inherit(OldBookmark { stamp: row["SystemModstamp"].as_str().unwrap(), id: last }).await;
+    contender.later(60);
+    bulk_edit(contender.crm(), &[last], &json!({"NextStep": "under the new release"}));
     contender.crm().reset_request_counts();
     contender.sync().await;
     let (requests, enough) = (queries(contender.crm()), 4);
