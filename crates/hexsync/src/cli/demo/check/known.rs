@@ -44,6 +44,8 @@ impl Known {
                 Some(self.second.sentence())
             }
             Act::Comparison => {
+                // Associations are dated by when they were read: they have to be older than the comparison.
+                upstream.wait();
                 self.comparison = upstream.compared();
                 None
             }
