@@ -1,6 +1,8 @@
 //! `cargo xtask new`: crates for a new entity, provider or store, with all that the house wants of them.
 
 mod entity;
+#[cfg(test)]
+mod guides;
 mod provider;
 mod remote;
 mod store;

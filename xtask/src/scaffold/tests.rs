@@ -145,7 +145,9 @@ fn copy() -> PathBuf {
         String::from_utf8(output.stdout).unwrap()
     };
     let files = list(&repository());
-    for made in ["crates/entity-case-file", "crates/provider-acme", "crates/sync-ledger"] {
+    for made in
+        ["crates/entity-case-file", "crates/entity-ticket", "crates/provider-acme", "crates/sync-ledger"]
+    {
         let _ = std::fs::remove_dir_all(copy.join(made));
     }
     for path in files.split('\0').filter(|path| !path.is_empty()) {
@@ -228,4 +230,11 @@ fn new_crates_compile_and_keep_their_promises() {
     let (fine, text) = cargo(&root, &["test", "--quiet", "-p", "provider-acme", "--tests", "--no-fail-fast"]);
     assert!(!fine && text.contains("write AcmeFixture::seed in tests/contract.rs"), "{text}");
     assert!(text.contains("AcmeClient::now"), "{text}");
+
+    guides::write_provider(&root);
+    guides::write_entity(&root);
+    let tests =
+        ["test", "--quiet", "--features", "entity-ticket/full", "-p", "provider-acme", "-p", "entity-ticket"];
+    let (fine, text) = cargo(&root, &[&tests[..], &["--tests"]].concat());
+    assert!(fine, "{text}");
 }

@@ -40,6 +40,6 @@ fn fetched<T>(mapped: Mapped<T>) -> Fetched<T> {
     match mapped.payload {
         Payload::Upsert(record) => Fetched::Found { record: record.value, version },
         Payload::Unreadable(unreadable) => Fetched::Unreadable(unreadable),
-        Payload::Delete(deletion) => Fetched::Gone(deletion.evidence),
+        Payload::Delete(_) | Payload::Skip(_) => Fetched::Gone(DeleteEvidence::LookedUp),
     }
 }
