@@ -10,6 +10,9 @@ use crate::process;
 use crate::services::{Durability, POSTGRES_URL, Services, Want};
 use crate::workspace::Workspace;
 
+/// Its compile-fail cases run without features; with the workspace's they would compile every adapter once more.
+const MESSAGES: &str = "entity-opportunity";
+
 /// What `cargo xtask test` understands.
 #[derive(Debug, Default, clap::Args)]
 pub(crate) struct Args {
@@ -81,6 +84,13 @@ fn plan(workspace: &Workspace, args: &Args) -> Vec<(&'static str, Command)> {
         doctests.args(["test", "--doc", "--no-fail-fast"]);
         select(&mut doctests, &documented);
         plan.push(("doctests", doctests));
+    }
+    if args.filters.is_empty()
+        && (args.packages.is_empty() || args.packages.iter().any(|name| name == MESSAGES))
+    {
+        let mut messages = workspace.cargo();
+        messages.args(["test", "-p", MESSAGES, "--test", "ui"]);
+        plan.push(("compiler messages", messages));
     }
     plan
 }
