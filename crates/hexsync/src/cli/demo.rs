@@ -119,7 +119,7 @@ async fn perform<S: AppStore>(
     for upstream in &upstreams {
         clients.push(upstream.client().await?);
     }
-    let stage = Stage::new(store, feeds, &clients, progress, stop)?;
+    let stage = Stage::new(store, &feeds, &clients, progress, stop)?;
     let (runs, known) = play(&stage, &upstreams, seed).await?;
 
     let n_live = upstreams.iter().map(|upstream| upstream.census().live()).sum();

@@ -181,7 +181,7 @@ fn check_limits(connection: &Connection, client: &Client, findings: &mut Finding
             }
             // It tells of the daily calls of private apps only.
             Crm::Hubspot => {
-                findings.ok(what, "HubSpot does not say of this token; runs go on without a budget")
+                findings.ok(what, "HubSpot does not say of this token; runs go on without a budget");
             }
         };
     };

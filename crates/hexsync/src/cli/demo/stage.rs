@@ -78,7 +78,7 @@ struct Troupe {
 impl<S: AppStore> Stage<S> {
     pub(super) fn new(
         store: S,
-        feeds: Vec<Subscribed>,
+        feeds: &[Subscribed],
         clients: &[Client],
         progress: Progress,
         stop: CancellationToken,

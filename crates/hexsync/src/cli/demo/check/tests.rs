@@ -34,7 +34,7 @@ impl World {
             clients.push(upstream.client().await.unwrap());
         }
         let stage =
-            Stage::new(store, feeds, &clients, Progress::new(true), CancellationToken::new()).unwrap();
+            Stage::new(store, &feeds, &clients, Progress::new(true), CancellationToken::new()).unwrap();
         let (runs, known) = play(&stage, &upstreams, 3).await.unwrap();
         Self { upstreams, stage, runs, known }
     }
