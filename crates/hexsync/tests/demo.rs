@@ -130,6 +130,9 @@ fn story_is_told_in_full_and_again_on_the_same_file() {
             "{entity}"
         );
     }
+    // A property that is new upstream reaches the deals that nobody edited since by a run of its own.
+    let backfill = counts(&first, "backfill", HUBSPOT, "opportunity");
+    assert!(backfill[0] > 100 && backfill[0] == backfill[2], "{backfill:?}");
     // Associations that ended are found by comparing ids.
     assert!(counts(&first, "comparison", HUBSPOT, "opportunity_contact")[3] > 0);
 

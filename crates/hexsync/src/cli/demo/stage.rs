@@ -173,10 +173,32 @@ impl Troupe {
                 cancel: stop.clone(),
                 observer: Some(Arc::new(pace) as Arc<dyn RunObserver>),
             };
+            feed.track(&subscribed.subscription).await.map_err(CliError::new)?;
             let report: RunReport = feed.run(order).await?;
             task.finish(&sentence(&report));
             lines.push(RunLine::of(act, subscribed, report)?);
+            lines.extend(backfill(subscribed, &**feed, progress, &stop).await?);
         }
         Ok(lines)
     }
+}
+
+/// Brings the values of new fields to older records, if there are any.
+async fn backfill(
+    subscribed: &Subscribed,
+    feed: &dyn Feed,
+    progress: Progress,
+    stop: &CancellationToken,
+) -> Result<Option<RunLine>, CliError> {
+    let order = Order {
+        subscription: subscribed.subscription.clone(),
+        action: Action::Backfill,
+        reading: Reading::Nothing,
+        cancel: stop.clone(),
+        observer: None,
+    };
+    let Some(report) = feed.backfill(order).await? else { return Ok(None) };
+    let name = format!("{} {}/{}", Act::Backfill.name(), subscribed.crm.key(), subscribed.entity.name());
+    progress.task(name, None).finish(&sentence(&report.run));
+    RunLine::of(Act::Backfill, subscribed, report.run).map(Some)
 }

@@ -34,7 +34,7 @@ impl Known {
         seed: u64,
     ) -> Option<String> {
         match act {
-            Act::Load => None,
+            Act::Load | Act::Backfill => None,
             Act::Delta => {
                 self.first = upstream.change(seed);
                 Some(self.first.sentence())
@@ -61,6 +61,7 @@ impl Known {
         match act {
             Act::Load => (self.census.of(entity).all(), 0),
             Act::Delta => (self.first.of(entity) + self.again(entity), self.first.unfit_of(entity)),
+            Act::Backfill => (self.first.backfilled.get(&entity).copied().unwrap_or(0), 0),
             Act::SecondDelta => (self.second.of(entity) + self.again(entity), self.second.unfit_of(entity)),
             Act::Comparison => (self.comparison.get(&entity).copied().unwrap_or(0), 0),
             Act::Quiet => (self.again(entity), 0),

@@ -38,6 +38,8 @@ pub(in crate::cli::demo) struct Did {
 pub(in crate::cli::demo) struct Changes {
     /// How many changes a run has to find, by entity.
     pub(in crate::cli::demo) found: BTreeMap<Entity, u64>,
+    /// How many records have a value of a new field, and no sign that they changed, by entity.
+    pub(in crate::cli::demo) backfilled: BTreeMap<Entity, u64>,
     /// Records with a value that no table can hold.
     pub(in crate::cli::demo) unfit: Vec<Key>,
     /// Records that are gone.

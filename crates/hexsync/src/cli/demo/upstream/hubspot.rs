@@ -7,9 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::{DateTime, SecondsFormat};
 use crm_sandbox::hubspot::evolve::{ChangePlan, RowKey};
 use crm_sandbox::hubspot::generate::{AccountSpec, load_pipeline};
-use crm_sandbox::hubspot::{HubspotControl, HubspotSettings, Properties, Running};
+use crm_sandbox::hubspot::model::PropertyType;
+use crm_sandbox::hubspot::schema::PropertySpec;
+use crm_sandbox::hubspot::{HubspotControl, HubspotSettings, Properties, RowChange, RowChanges, Running};
 use crm_sandbox::{HubspotSandbox, SimClock};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
@@ -34,6 +37,8 @@ const UNFIT: usize = 4;
 const MERGED: usize = 2;
 const DEALS: &str = "deals";
 const PEOPLE: &str = "contacts";
+/// The property that appears.
+const RATING: &str = "churn_risk";
 const LINKS: &str = "deals/contacts";
 
 /// The account.
@@ -71,6 +76,29 @@ impl Account {
     fn told(&self) -> MutexGuard<'_, BTreeSet<(u64, u64)>> {
         // A poisoned lock holds a set all the same.
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a property to deals and rates every second one that was left alone so far. Their stamps stay, as when
+    /// HubSpot calculates a value: no run would ever read them again for it.
+    fn rate(&self, touched: &BTreeSet<u64>) -> usize {
+        if self.control().add_property(DEALS, &PropertySpec::new(RATING, PropertyType::Number)).is_err() {
+            return 0;
+        }
+        let deals: Vec<(u64, i64)> = self
+            .control()
+            .read(|account| account.rows(DEALS, false).map(|(id, row)| (id, row.updated_at)).collect());
+        let left = deals.into_iter().filter(|(id, _)| !touched.contains(id)).step_by(2);
+        left.filter(|(id, updated_at)| {
+            let properties = properties(&json!({RATING: (id % 100).to_string()}));
+            let stamp = DateTime::from_timestamp_millis(*updated_at);
+            let changes = RowChanges {
+                stamp: stamp.map(|at| at.to_rfc3339_opts(SecondsFormat::Millis, true)),
+                ops: vec![RowChange::Update { object: DEALS.to_owned(), id: *id, properties }],
+                ..RowChanges::default()
+            };
+            self.control().apply(&changes).iter().all(Result::is_ok)
+        })
+        .count()
     }
 
     fn is_won(&self, deal: &Key) -> bool {
@@ -182,6 +210,15 @@ impl Upstream for Account {
             // has more to note anyway.
             self.edit(deal, &json!({"hs_next_step": "meet the new contact"}));
         }
+        let touched: BTreeSet<u64> =
+            [&done.updated, &done.inserted, &done.archived, &done.restored, &done.unfit]
+                .into_iter()
+                .chain([&done.relinked])
+                .flatten()
+                .filter(|row| row.object == DEALS)
+                .map(|row| row.id)
+                .collect();
+        let n_rated = self.rate(&touched);
         self.control().advance(A_WHILE);
 
         let (updated, created) = (keys(&done.updated), keys(&done.inserted));
@@ -220,7 +257,9 @@ impl Upstream for Account {
             did("merged", changes.merged.len(), "merged into others"),
             did("relinked", relinked.len(), "deals with another contact or company"),
             did("unfit", changes.unfit.len(), "with a value no table can hold"),
+            did("rated", n_rated, "deals rated in a new property, which moved no stamp"),
         ];
+        changes.backfilled = BTreeMap::from([(Entity::Opportunity, n_rated as u64)]);
         changes
     }
 
