@@ -10,7 +10,7 @@ mod store;
 
 pub use builder::SyncModuleBuilder;
 pub use error::WiringError;
-#[allow(unused_imports, reason = "empty without features")]
+#[allow(unused_imports, unreachable_pub, reason = "empty without features")]
 pub use generated::*;
 pub use module::SyncModule;
 pub use store::EntityStore;

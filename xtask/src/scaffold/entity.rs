@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Take the fields from an object of a CRM: `salesforce:Case`, `hubspot:tickets`.
     #[arg(long, value_name = "PROVIDER:OBJECT")]
     pub(super) from: Option<String>,
-    /// The account to ask, e.g. https://acme.my.salesforce.com or https://api.hubapi.com.
+    /// The account to ask, e.g. `https://acme.my.salesforce.com` or `https://api.hubapi.com`.
     #[arg(long, requires_all = ["from", "token_env"])]
     pub(super) url: Option<String>,
     /// The environment variable that holds an access token of the account.
