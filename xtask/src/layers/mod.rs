@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn unknown_crate_is_told_where_to_go() {
-        let found = problems("sync-mongo", &[]);
+        let found = problems("warehouse-mongo", &[]);
         assert!(found[0].contains("xtask/src/layers/table.rs"), "{found:?}");
     }
 }

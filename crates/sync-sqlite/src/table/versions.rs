@@ -8,12 +8,15 @@ use crate::error::store_error;
 use crate::json::JsonRows;
 use crate::tx::SqliteTx;
 
-/// Each row is looked up by the unique key.
+/// Rows are found as in `find`, and that first: joined with the table as it is, every row of it would be compared with
+/// every one that is wanted.
 pub(super) fn statement(columns: &Columns) -> Sql {
+    let table = &columns.table;
     Sql::new(format!(
-        "update {} as t set remote_version = wanted.value ->> 1 from jsonb_each(?3) as wanted \
-         where t.tenant_id = ?1 and t.connection_id = ?2 and t.external_id = wanted.value ->> 0",
-        columns.table
+        "with found as materialized (select own.rowid as at, wanted.value ->> 1 as version \
+         from jsonb_each(?3) as wanted cross join {table} as own \
+         where own.tenant_id = ?1 and own.connection_id = ?2 and own.external_id = wanted.value ->> 0) \
+         update {table} as t set remote_version = found.version from found where t.rowid = found.at"
     ))
 }
 
