@@ -14,7 +14,7 @@ use crate::door::Feed;
 /// The same properties as the engine asks for.
 const PROPERTIES: &str = "dealname,dealstage,amount,hs_deal_stage_probability,closedate,hs_is_closed,hs_is_closed_won,\
     dealtype,hs_analytics_source,hs_next_step,hubspot_owner_id,hs_lastmodifieddate,hs_merged_object_ids,region,score,\
-    renewal_date,interest_in,product,ext_key";
+    renewal_date,interest_in,product,ext_key,company_tier";
 /// Records of one transaction, as with the other CRM.
 const PER_COMMIT: usize = 2_000;
 
@@ -78,6 +78,8 @@ struct Properties<'a> {
     product: Option<Cow<'a, str>>,
     #[serde(borrow)]
     ext_key: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    company_tier: Option<Cow<'a, str>>,
 }
 
 #[derive(Deserialize)]
@@ -203,6 +205,7 @@ fn custom_text(properties: &Properties<'_>) -> Result<String> {
         ("ext_key", set(&properties.ext_key)),
         ("product", set(&properties.product)),
         ("interest_in", set(&properties.interest_in)),
+        ("company_tier", set(&properties.company_tier)),
         ("renewal_date", set(&properties.renewal_date)),
     ])
 }
