@@ -131,6 +131,10 @@ uuid_id! {
     /// An event in the outbox.
     EventId
 }
+uuid_id! {
+    /// One intended write to a CRM: the same however often it is tried.
+    IntentId
+}
 
 #[cfg(test)]
 mod tests {

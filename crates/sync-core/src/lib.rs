@@ -56,8 +56,8 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, LocalId, Provider, RunId, SubscriptionId,
-    TenantId, UserId,
+    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
+    SubscriptionId, TenantId, UserId,
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
@@ -77,11 +77,12 @@ pub use port::source::{
 };
 pub use port::subscriptions::SubscriptionStore;
 pub use port::unit_of_work::UnitOfWork;
+pub use port::writer::{RemoteOp, RemoteWrite, RemoteWriter, Written};
 pub use run::{
     Action, Counts, Direction, ItemStatus, NewRun, Operation, RecordedItem, Run, RunEnd, RunItem, RunStatus,
 };
 pub use store::{Store, StorePorts};
-pub use subscription::{MissingTenantId, Scope, Subscription, require_tenant};
+pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
 pub use value::{FieldValue, ValueRef};

@@ -16,6 +16,7 @@ pub use crate::port::source::{
 };
 pub use crate::port::subscriptions::MockSubscriptionStore;
 pub use crate::port::unit_of_work::MockUnitOfWork;
+pub use crate::port::writer::MockRemoteWriter;
 
 /// The transaction of mocked stores: nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

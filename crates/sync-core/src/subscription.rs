@@ -58,6 +58,28 @@ impl Subscription {
     }
 }
 
+/// One CRM account of one tenant: what every key about it carries.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ConnectionKey {
+    /// Whose account it is; `None` where tenants are not told apart.
+    pub tenant: Option<TenantId>,
+    /// Which account.
+    pub connection: ConnectionId,
+}
+
+impl ConnectionKey {
+    /// An account of a tenant.
+    pub fn new(tenant: Option<TenantId>, connection: impl Into<ConnectionId>) -> Self {
+        Self { tenant, connection: connection.into() }
+    }
+
+    /// The tenant as stores keep it, see [`Scope::tenant_key`].
+    #[must_use]
+    pub fn tenant_key(&self) -> &str {
+        self.tenant.as_ref().map_or("", TenantId::as_str)
+    }
+}
+
 /// Whose rows, through which feed: passed to every port, so that no key is ever without it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {

@@ -16,3 +16,4 @@ pub mod sink;
 pub mod source;
 pub mod subscriptions;
 pub mod unit_of_work;
+pub mod writer;

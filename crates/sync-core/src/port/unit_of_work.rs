@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::StoreError;
+use crate::{StoreError, TenantId};
 
 /// Begins and ends transactions. Every other store port takes `&mut Tx`, so a sink for one store does not
 /// compile against another.
@@ -22,6 +22,18 @@ pub trait UnitOfWork: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Unavailable`] when the store can't be reached.
     async fn begin(&self) -> Result<Self::Tx, StoreError>;
+
+    /// Opens a transaction for the rows of one tenant; `None` where tenants are not told apart.
+    ///
+    /// A store that keeps tenants apart below its queries confines the transaction to the tenant's rows. By
+    /// default the same as [`begin`](Self::begin).
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin).
+    async fn begin_for<'a>(&self, tenant: Option<&'a TenantId>) -> Result<Self::Tx, StoreError> {
+        let _ = tenant;
+        self.begin().await
+    }
 
     /// Makes everything visible and durable.
     ///
