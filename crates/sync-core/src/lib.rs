@@ -6,6 +6,7 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod connection;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod cursor;
@@ -37,6 +38,10 @@ pub use canonical::{
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use connection::{
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant, RefreshLease,
+    RefreshTurn, Refreshed, Resealed, Sealed,
+};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
@@ -62,7 +67,9 @@ pub use id::{
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use port::audit::AuditLog;
+pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
+pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
@@ -70,6 +77,7 @@ pub use port::field_catalog::FieldCatalog;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;
+pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
     ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,
