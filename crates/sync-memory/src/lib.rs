@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod authorisations;
+mod connections;
 mod dead_letters;
 mod error;
 mod events;
@@ -7,6 +9,7 @@ mod field_catalog;
 mod leases;
 mod loopback;
 mod recorder;
+mod refreshes;
 mod remote;
 mod scripted;
 mod sink;

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod copy;
 mod cursors;
 mod dead_letters;
@@ -11,6 +13,7 @@ mod field_catalog;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod store;
 mod subscriptions;
 mod table;

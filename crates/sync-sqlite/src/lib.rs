@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod cursors;
 mod dead_letters;
 mod decode;
@@ -11,6 +13,7 @@ mod json;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod store;
 mod subscriptions;
 mod table;
