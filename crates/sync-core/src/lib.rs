@@ -25,6 +25,7 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
 pub mod port;
 mod run;
 mod store;
@@ -61,12 +62,14 @@ pub use id::{
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
 pub use port::audit::AuditLog;
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::WebhookInbox;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

@@ -8,6 +8,7 @@ mod dead_letters;
 mod decode;
 mod error;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod outbox;
 mod recorder;

@@ -8,6 +8,7 @@ mod decode;
 mod error;
 mod field_catalog;
 mod json;
+mod inbox;
 mod leases;
 mod outbox;
 mod recorder;

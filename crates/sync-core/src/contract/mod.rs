@@ -37,6 +37,7 @@ pub mod eav;
 pub mod emitter;
 pub mod entity;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
