@@ -27,6 +27,7 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
 pub mod port;
 mod run;
 mod store;
@@ -41,8 +42,8 @@ pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance
 pub use changed::{ChangedFields, FieldChange};
 pub use conflict_policy::{ConflictPolicy, ConflictRule};
 pub use connection::{
-    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant, RefreshLease,
-    RefreshTurn, Refreshed, Resealed, Sealed,
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
+    RefreshLease, RefreshTurn, Refreshed, Resealed, Sealed,
 };
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
@@ -68,6 +69,7 @@ pub use id::{
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
 pub use port::audit::AuditLog;
 pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
@@ -76,6 +78,7 @@ pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::WebhookInbox;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

@@ -6,6 +6,7 @@ mod dead_letters;
 mod error;
 mod events;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod loopback;
 mod recorder;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField, LocalId,
-    PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId,
+    KnownField, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
+    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -28,6 +29,11 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
+    /// Notices by position.
+    pub(crate) notices: BTreeMap<i64, NoticeRow>,
+    pub(crate) notice_positions: HashMap<NoticeKey, i64>,
+    /// How many notices were ever staged.
+    pub(crate) notices_staged: i64,
     pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
@@ -96,6 +102,20 @@ pub(crate) struct LeaseRow {
     pub(crate) expires_at: Option<DateTime<Utc>>,
 }
 
+#[derive(Clone)]
+pub(crate) struct NoticeRow {
+    pub(crate) waiting: WaitingNotice,
+    pub(crate) settled_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct NoticeKey {
+    tenant: Option<TenantId>,
+    connection: ConnectionId,
+    subscription: SubscriptionId,
+    dedup_key: Box<str>,
+}
+
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RowKey {
     pub(crate) tenant: Option<TenantId>,
@@ -134,6 +154,26 @@ impl RecordKey {
             connection: scope.connection.clone(),
             entity: entity.to_owned(),
             external_id: external_id.clone(),
+        }
+    }
+}
+
+impl NoticeKey {
+    pub(crate) fn new(scope: &Scope, dedup_key: &str) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            subscription: scope.subscription,
+            dedup_key: dedup_key.into(),
+        }
+    }
+
+    pub(crate) fn of(notice: &Notice) -> Self {
+        Self {
+            tenant: notice.key.tenant.clone(),
+            connection: notice.key.connection.clone(),
+            subscription: notice.subscription,
+            dedup_key: notice.dedup_key.clone(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod dead_letters;
 mod decode;
 mod error;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod outbox;
 mod recorder;

@@ -9,6 +9,7 @@ mod dead_letters;
 mod decode;
 mod error;
 mod field_catalog;
+mod inbox;
 mod json;
 mod leases;
 mod outbox;

@@ -7,8 +7,9 @@ use super::sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample,
 };
 use crate::{
-    AuthorisationStore, Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ConnectionStore, CustomFieldSource, ExternalId, LocalId,
-    LocalListing, LoopbackFingerprintStore, RefreshStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
+    AuthorisationStore, Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ConnectionStore,
+    CustomFieldSource, ExternalId, LocalId, LocalListing, LoopbackFingerprintStore, RefreshStore, Scope,
+    Store, Subscription, SyncSink, TableDef, UnitOfWork,
 };
 
 /// A fixture's transaction.

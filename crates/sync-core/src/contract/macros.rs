@@ -184,6 +184,29 @@ macro_rules! connection_contract {
     };
 }
 
+/// The suite of the inbox of webhooks, for one [`StoreFixture`](crate::contract::StoreFixture) whose store has one.
+#[macro_export]
+macro_rules! webhook_inbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, inbox, Single, inbox: [
+            nothing_waits_at_first,
+            staged_notices_come_back_in_order,
+            repeat_is_staged_once,
+            same_key_elsewhere_is_another_notice,
+            simultaneous_repeats_are_one,
+            rolled_back_notices_are_gone,
+            settling_goes_with_its_transaction,
+            backlog_is_counted,
+            purge_removes_what_was_settled_before,
+            thousands_of_notices_at_once,
+        ]);
+        $crate::__contract_suite!($fixture, inbox_tenancy, Multi, inbox: [
+            notices_are_apart,
+            staging_without_tenant_is_refused,
+        ]);
+    };
+}
+
 /// The suites of table sinks and their listing, for one [`SinkFixture`](crate::contract::SinkFixture).
 #[macro_export]
 macro_rules! sink_contract {
@@ -449,6 +472,7 @@ mod tests {
             include_str!("eav.rs"),
             include_str!("emitter.rs"),
             include_str!("field_catalog.rs"),
+            include_str!("inbox.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),

@@ -40,6 +40,7 @@ pub mod eav;
 pub mod emitter;
 pub mod entity;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
@@ -57,8 +58,8 @@ pub mod unit_of_work;
 pub mod values;
 
 pub use fixture::{
-    ConnectionFixture, CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
-    run_custom_fields, run_loopback, run_source,
+    ConnectionFixture, CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture,
+    Tenancy, TxOf, run, run_custom_fields, run_loopback, run_source,
 };
 pub use sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,

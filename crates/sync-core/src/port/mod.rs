@@ -11,6 +11,7 @@ pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod loopback;
 pub mod recorder;
