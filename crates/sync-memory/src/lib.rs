@@ -1,12 +1,16 @@
 #![doc = include_str!("../README.md")]
 
+mod authorisations;
+mod connections;
 mod dead_letters;
 mod error;
 mod events;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod loopback;
 mod recorder;
+mod refreshes;
 mod remote;
 mod scripted;
 mod sink;
