@@ -232,9 +232,8 @@ where
     assert_eq!(settle::<F>(&store, &thief, &["k1"]).await, 0);
     assert_eq!(stage::<F>(&store, &[notice(&thief, "k1", "r")]).await, 1);
     assert_eq!(settle::<F>(&store, &a, &["k1"]).await, 1);
-    let purged = commit(&*store, async |tx| {
-        store.purge_settled(tx, thief.tenant.as_ref(), at(1_000)).await.unwrap()
-    });
+    let purged =
+        commit(&*store, async |tx| store.purge_settled(tx, thief.tenant.as_ref(), at(1_000)).await.unwrap());
     assert_eq!(purged.await, 0);
     assert_eq!(keys(&waiting::<F>(&store, &a, 10).await), ["k2"]);
     assert_eq!(keys(&waiting::<F>(&store, &thief, 10).await), ["k1"]);
