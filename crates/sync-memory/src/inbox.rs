@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sync_core::{
-    Backlog, Notice, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice, WebhookInbox,
-};
+use sync_core::{Backlog, Notice, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice, WebhookInbox};
 
 use crate::MemoryStore;
 use crate::state::{NoticeKey, NoticeRow};
@@ -88,8 +86,13 @@ impl WebhookInbox<MemoryTx> for MemoryStore {
                 row.waiting.notice.key.tenant.as_ref() == tenant
                     && row.settled_at.is_some_and(|settled| settled < before)
             };
-            let old: Vec<i64> =
-                w.state.notices.iter().filter(|(_, row)| is_old(row)).map(|(position, _)| *position).collect();
+            let old: Vec<i64> = w
+                .state
+                .notices
+                .iter()
+                .filter(|(_, row)| is_old(row))
+                .map(|(position, _)| *position)
+                .collect();
             for position in &old {
                 remove(w, *position);
             }

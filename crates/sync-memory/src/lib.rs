@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod authorisations;
+mod connections;
 mod dead_letters;
 mod error;
 mod events;
@@ -8,6 +10,7 @@ mod inbox;
 mod leases;
 mod loopback;
 mod recorder;
+mod refreshes;
 mod remote;
 mod scripted;
 mod sink;

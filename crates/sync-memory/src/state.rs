@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, Notice, RecordedItem,
-    Redirect, Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId,
+    KnownField, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
+    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -37,6 +38,31 @@ pub(crate) struct State {
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
+    pub(crate) connections: BTreeMap<ConnectionKey, ConnectionRow>,
+    /// In the order of their keeping.
+    pub(crate) grants: Vec<GrantRow>,
+    /// By tenant and digest of the state.
+    pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
+}
+
+#[derive(Clone)]
+pub(crate) struct ConnectionRow {
+    pub(crate) connection: Connection,
+    /// The fencing token of the latest right to refresh.
+    pub(crate) token: i64,
+}
+
+#[derive(Clone)]
+pub(crate) struct GrantRow {
+    pub(crate) key: ConnectionKey,
+    pub(crate) provider: Provider,
+    pub(crate) grantor: Grantor,
+}
+
+#[derive(Clone)]
+pub(crate) struct AuthorisationRow {
+    pub(crate) pending: PendingAuthorisation,
+    pub(crate) used: bool,
 }
 
 pub(crate) struct RunRow {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod copy;
 mod cursors;
 mod dead_letters;
@@ -12,6 +14,7 @@ mod inbox;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod store;
 mod subscriptions;
 mod table;

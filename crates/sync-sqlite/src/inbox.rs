@@ -80,8 +80,7 @@ impl WebhookInbox<SqliteTx> for SqliteStore {
         limit: u32,
     ) -> Result<Vec<WaitingNotice>, StoreError> {
         tx.require_named(tenant)?;
-        let select =
-            sqlx::query(WAITING).bind(tenant_key(tenant)).bind(subscription.to_string()).bind(limit);
+        let select = sqlx::query(WAITING).bind(tenant_key(tenant)).bind(subscription.to_string()).bind(limit);
         let rows = tx.fetch_all(select).await.map_err(store_error("reading notices"))?;
         rows.iter().map(|row| read(row, subscription)).collect()
     }

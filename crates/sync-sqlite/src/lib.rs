@@ -1,17 +1,20 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod cursors;
 mod dead_letters;
 mod decode;
 mod error;
 mod field_catalog;
-mod json;
 mod inbox;
+mod json;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod store;
 mod subscriptions;
 mod table;
