@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod connected;
 mod counters;
 mod drain;
 mod error;
@@ -13,6 +14,7 @@ mod serve;
 mod stage;
 mod wake;
 
+pub use connected::{AnyRecipients, ConnectedRecipients};
 pub use counters::{Counters, Seen};
 pub use drain::{Drain, DrainError, DrainFeed, DrainOptions, Drained, Drainer, InboxSource};
 pub use error::StageError;

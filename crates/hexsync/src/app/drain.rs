@@ -1,22 +1,21 @@
 //! What calls from the CRMs concern, and how it is applied.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use sync_wiring::core::{ConnectionKey, Subscription};
-use sync_wiring::webhooks::{DrainFeed, Recipient, StaticRecipients};
+use sync_wiring::core::{ConnectionId, ConnectionKey, Subscription};
+use sync_wiring::webhooks::{AnyRecipients, ConnectedRecipients, DrainFeed, Recipient, StaticRecipients};
 use sync_wiring::{hubspot, salesforce};
 
 use super::{App, AppStore, Client, entity_of};
 use crate::crm::Crm;
 use crate::error::CliError;
 use crate::generated::{hubspot_entity, salesforce_entity};
-use crate::output::note;
 
 /// The accounts whose calls are received.
-#[derive(Default)]
 pub(crate) struct Accounts {
     /// Whose feeds an event concerns.
-    pub(crate) recipients: StaticRecipients,
+    pub(crate) recipients: AnyRecipients,
     /// What applies what waits.
     pub(crate) feeds: Vec<Arc<dyn DrainFeed>>,
     /// The Salesforce organisations among them.
@@ -24,30 +23,54 @@ pub(crate) struct Accounts {
 }
 
 impl<S: AppStore> App<S> {
-    /// Every subscription whose connection names its account. The others are told, and left out.
+    /// Every subscription of a configured connection, by the account that the configuration names, and by the one that
+    /// was connected.
     ///
     /// # Errors
     /// Those of the store, and of a connection that can't be made.
     pub(crate) async fn accounts(&self) -> Result<Accounts, CliError> {
-        let mut accounts = Accounts::default();
+        let (mut named, mut feeds) = (StaticRecipients::new(), Vec::new());
         for subscription in self.subscriptions().await? {
             let Some(connection) = self.config.connection(&subscription.connection) else { continue };
-            let Some(account) = connection.account_id.clone() else { continue };
-            let entity = entity_of(&subscription)?;
-            let mapped = connection.crm.mapped(entity)?;
-            let key = ConnectionKey::new(subscription.tenant.clone(), subscription.connection.clone());
-            let recipient = Recipient::new(key, subscription.id, mapped.object);
-            accounts.recipients = accounts.recipients.with(connection.crm.key(), &account, recipient);
-            if connection.crm == Crm::Salesforce && !accounts.organizations.contains(&account) {
-                accounts.organizations.push(account);
+            if let Some(account) = &connection.account_id {
+                let mapped = connection.crm.mapped(entity_of(&subscription)?)?;
+                let key = ConnectionKey::new(subscription.tenant.clone(), subscription.connection.clone());
+                let recipient = Recipient::new(key, subscription.id, mapped.object);
+                named = named.with(connection.crm.key(), account, recipient);
             }
-            accounts.feeds.push(self.drain(subscription).await?);
+            feeds.push(self.drain(subscription).await?);
         }
-        for connection in self.config.connections.iter().filter(|connection| connection.account_id.is_none())
-        {
-            note(&format!("connection {}: without account_id, its calls are not received", connection.id));
+        let crms: HashMap<ConnectionId, Crm> = self
+            .config
+            .connections
+            .iter()
+            .map(|connection| (connection.id.clone(), connection.crm))
+            .collect();
+        let connected = ConnectedRecipients::new(Arc::clone(self.store()), move |feed| {
+            let mapped = crms.get(&feed.connection)?.mapped(entity_of(feed).ok()?).ok()?;
+            Some(mapped.object.to_owned())
+        });
+        let recipients = AnyRecipients::of(vec![Arc::new(named), Arc::new(connected)]);
+        Ok(Accounts { recipients, feeds, organizations: self.organizations().await? })
+    }
+
+    /// The Salesforce organisations that are named in the configuration or were connected.
+    async fn organizations(&self) -> Result<Vec<String>, CliError> {
+        let configured =
+            self.config.connections.iter().filter(|connection| connection.crm == Crm::Salesforce);
+        let mut ids: Vec<String> =
+            configured.filter_map(|connection| connection.account_id.clone()).collect();
+        for tenant in self.tenants() {
+            let connected =
+                self.transact(async |store, tx| store.connections(tx, tenant.as_ref()).await).await?;
+            let of_salesforce = connected
+                .into_iter()
+                .filter(|connection| connection.provider.as_str() == Crm::Salesforce.key());
+            ids.extend(of_salesforce.filter_map(|connection| connection.profile.account_id));
         }
-        Ok(accounts)
+        ids.sort_unstable();
+        ids.dedup();
+        Ok(ids)
     }
 
     async fn drain(&self, subscription: Subscription) -> Result<Arc<dyn DrainFeed>, CliError> {

@@ -63,8 +63,8 @@ impl StoreCommand for Serve {
         };
         let accounts = app.accounts().await?;
         if accounts.feeds.is_empty() {
-            let error = CliError::usage("no subscription is of an account that is known by its id");
-            return Err(error.next("give connections an account_id, and run `hexsync subscriptions add`"));
+            let error = CliError::usage("there is no subscription of a configured connection");
+            return Err(error.next("run `hexsync subscriptions add`"));
         }
         let listener = TcpListener::bind(self.address.unwrap_or(settings.address)).await?;
         let stop =
