@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod carried;
 mod client;
 mod config;
 mod cursor;
@@ -20,6 +21,7 @@ mod span;
 mod walk;
 mod wire;
 
+pub use carried::{SalesforceNotices, carried};
 pub use client::{SalesforceClient, SalesforceClientBuilder};
 pub use config::{CustomFieldSelection, SalesforceConfig};
 pub use custom_fields::SalesforceFields;

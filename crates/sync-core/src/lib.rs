@@ -78,7 +78,7 @@ pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::field_catalog::FieldCatalog;
-pub use port::inbox::WebhookInbox;
+pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

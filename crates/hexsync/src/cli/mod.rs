@@ -15,6 +15,7 @@ mod round;
 mod run;
 mod runs;
 mod sandbox;
+mod serve;
 mod subscriptions;
 
 use std::path::PathBuf;
@@ -65,6 +66,7 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
+    Serve(serve::Serve),
 }
 
 impl Cli {
@@ -90,6 +92,7 @@ impl Cli {
             Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
+            Command::Serve(command) => there.on(command, out).await,
         }
     }
 }
