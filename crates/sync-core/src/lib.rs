@@ -6,6 +6,7 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod conflict_policy;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod cursor;
@@ -37,6 +38,7 @@ pub use canonical::{
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use conflict_policy::{ConflictPolicy, ConflictRule};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};

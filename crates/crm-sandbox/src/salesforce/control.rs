@@ -13,8 +13,10 @@ use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
 use super::write::{Access, Fields, RowError, WriteOptions};
+use crate::authorize::{Code, challenge_of};
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
+use crate::requests::LoggedRequest;
 
 /// One change to rows, as a list of them is given to [`SalesforceControl::apply`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -267,7 +269,28 @@ impl SalesforceControl {
     pub fn grant_refresh_token(&self) -> String {
         let user = self.state.org().api_user;
         let limit = self.state.settings().live_grants;
-        self.state.sessions().grant_refresh_within(user, limit)
+        self.state.sessions().grant_refresh_within(user, super::auth::DEFAULT_SCOPE, limit)
+    }
+
+    /// Makes an authorisation code for this redirect URI, as the API user's consent does. With `verifier`, the exchange
+    /// must present it (PKCE, S256).
+    #[must_use]
+    pub fn issue_code(&self, redirect_uri: &str, verifier: Option<&str>) -> String {
+        let user = self.state.org().api_user;
+        let expires_at = self.state.clock.now_ms().saturating_add(self.state.settings().code_life_ms());
+        let code = Code {
+            redirect_uri: redirect_uri.to_owned(),
+            challenge: verifier.map(challenge_of),
+            user,
+            scopes: super::auth::DEFAULT_SCOPE.split(' ').map(str::to_owned).collect(),
+            expires_at,
+        };
+        self.state.sessions().issue_code(code)
+    }
+
+    /// Registers a further redirect URI of the app; only registered ones are redirected to.
+    pub fn register_redirect_uri(&self, uri: &str) {
+        self.state.edit_settings(|settings| settings.redirect_uris.push(uri.to_owned()));
     }
 
     /// An access token for the API user, without a login.
@@ -288,7 +311,14 @@ impl SalesforceControl {
         self.state.counts()
     }
 
-    /// Counts from zero again. The daily allowance is not touched.
+    /// The newest 4,096 requests besides control calls, oldest first. With
+    /// [`log_bodies`](SalesforceSettings::log_bodies), those that write come with what they sent.
+    #[must_use]
+    pub fn request_log(&self) -> Vec<LoggedRequest> {
+        self.state.requests().entries()
+    }
+
+    /// Counts from zero again, and empties the request log. The daily allowance is not touched.
     pub fn reset_request_counts(&self) {
         self.state.reset_counts();
     }

@@ -1,5 +1,6 @@
 //! The wire: routes, answers, headers. Each file serves one family of endpoints.
 
+mod authorize;
 mod collections;
 mod control;
 mod describe;

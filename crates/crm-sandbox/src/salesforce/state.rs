@@ -9,6 +9,7 @@ use super::model::{Org, RecordId};
 use super::settings::SalesforceSettings;
 use crate::clock::SimClock;
 use crate::faults::{FaultRule, Faults, Struck};
+use crate::requests::RequestLog;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -16,6 +17,7 @@ const HOUR_MS: i64 = 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as_str says what each is")]
 pub enum RequestKind {
+    Authorize,
     Token,
     Identity,
     Versions,
@@ -27,6 +29,7 @@ pub enum RequestKind {
     RowWrite,
     CollectionRead,
     CollectionWrite,
+    Composite,
     Updated,
     Deleted,
     Limits,
@@ -35,10 +38,17 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// Whether it changes rows.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::RowWrite | Self::CollectionWrite | Self::Composite)
+    }
+
     /// The name in counts and fault rules.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Authorize => "authorize",
             Self::Token => "token",
             Self::Identity => "identity",
             Self::Versions => "versions",
@@ -50,6 +60,7 @@ impl RequestKind {
             Self::RowWrite => "row_write",
             Self::CollectionRead => "collection_read",
             Self::CollectionWrite => "collection_write",
+            Self::Composite => "composite",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
             Self::Limits => "limits",
@@ -90,6 +101,7 @@ pub(crate) struct State {
     sessions: Mutex<Sessions>,
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
+    requests: Mutex<RequestLog>,
     locators: Mutex<Locators>,
     jwt: OnceLock<JwtKey>,
 }
@@ -102,7 +114,7 @@ impl State {
         let credentials = Credentials {
             client_id: format!("3MVG9{}", opaque(&format!("client/{seed}"))),
             client_secret: opaque(&format!("secret/{seed}")),
-            refresh_token: sessions.grant_refresh(org.api_user),
+            refresh_token: sessions.grant_refresh(org.api_user, super::auth::DEFAULT_SCOPE),
             username: username(&org, org.api_user),
         };
         Self {
@@ -114,6 +126,7 @@ impl State {
             sessions: Mutex::new(sessions),
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
+            requests: Mutex::new(RequestLog::default()),
             locators: Mutex::new(Locators::default()),
             jwt: OnceLock::new(),
         }
@@ -188,12 +201,17 @@ impl State {
         (settings.api_used.saturating_add(lock(&self.usage).last_day(self.clock.now_ms())), settings.api_max)
     }
 
+    pub(crate) fn requests(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.requests)
+    }
+
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.usage).by_kind.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
     }
 
     pub(crate) fn reset_counts(&self) {
         lock(&self.usage).by_kind.clear();
+        self.requests().clear();
     }
 
     pub(crate) fn reset_allowance(&self) {

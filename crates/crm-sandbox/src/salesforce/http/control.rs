@@ -99,6 +99,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             done()
         }
         (&Method::GET, ["requests"]) => Ok(Answer::json(200, &control.request_counts())),
+        (&Method::GET, ["requests", "log"]) => Ok(Answer::json(200, &control.request_log())),
         (&Method::DELETE, ["requests"]) => {
             control.reset_request_counts();
             done()

@@ -6,7 +6,9 @@ use http::Method;
 
 use super::error::ApiError;
 use super::request::{Call, Caller};
-use super::{collections, control, describe, limits, oauth, query, replication, request, rows, struck};
+use super::{
+    authorize, collections, control, describe, limits, oauth, query, replication, request, rows, struck,
+};
 use crate::salesforce::state::{RequestKind, State};
 use crate::wire::Answer;
 
@@ -15,6 +17,7 @@ pub(super) fn kind(call: &Call) -> RequestKind {
     let reads = matches!(call.method, Method::GET | Method::HEAD);
     match call.path().as_slice() {
         ["_sandbox", ..] => RequestKind::Control,
+        ["services", "oauth2", "authorize"] => RequestKind::Authorize,
         ["services", "oauth2", "token"] => RequestKind::Token,
         ["services", "oauth2", ..] | ["id", ..] => RequestKind::Identity,
         ["services", "data"] => RequestKind::Versions,
@@ -41,6 +44,7 @@ pub(super) fn dispatch(state: &Arc<State>, call: &Call) -> Answer {
     let path = call.path();
     let result = match path.as_slice() {
         ["_sandbox", rest @ ..] if state.settings().control_api => control::serve(state, call, rest),
+        ["services", "oauth2", "authorize"] => Ok(authorize::serve(state, call)),
         ["services", "oauth2", "token"] => Ok(oauth::token(state, call)),
         ["services", "oauth2", "revoke"] => Ok(oauth::revoke(state, call)),
         ["services", "oauth2", "introspect"] => Ok(oauth::introspect(state, call)),
