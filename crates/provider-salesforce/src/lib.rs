@@ -17,8 +17,10 @@ mod reader;
 mod record;
 pub mod soql;
 mod span;
+mod to;
 mod walk;
 mod wire;
+mod writer;
 
 pub use client::{SalesforceClient, SalesforceClientBuilder};
 pub use config::{CustomFieldSelection, SalesforceConfig};
@@ -29,3 +31,5 @@ pub use listing::SalesforceListing;
 pub use map::FromSalesforce;
 pub use poll::SalesforcePollSource;
 pub use record::{RecordError, SalesforceRecord};
+pub use to::ToSalesforce;
+pub use writer::SalesforceWriter;
