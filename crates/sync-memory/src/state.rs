@@ -11,7 +11,7 @@ use sync_core::{
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     /// In the order of their adding.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -34,6 +34,7 @@ pub(crate) struct State {
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
 }
 
+#[derive(Clone)]
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     /// The last batch that was committed.
@@ -51,7 +52,7 @@ pub(crate) struct RecordKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatalogKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     entity: String,
 }

@@ -6,6 +6,7 @@ mod copy;
 mod cursors;
 mod dead_letters;
 mod decode;
+mod eraser;
 mod error;
 mod field_catalog;
 mod leases;
@@ -14,6 +15,7 @@ mod recorder;
 mod store;
 mod subscriptions;
 mod table;
+mod tenants;
 mod tx;
 
 pub use config::PgStoreBuilder;

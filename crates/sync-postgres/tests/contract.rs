@@ -5,6 +5,7 @@ mod fixture;
 use fixture::PgFixture;
 
 sync_core::store_contract!(PgFixture);
+sync_core::eraser_contract!(PgFixture);
 sync_core::sink_contract!(PgFixture);
 
 mod eav {

@@ -5,6 +5,7 @@ mod config;
 mod cursors;
 mod dead_letters;
 mod decode;
+mod eraser;
 mod error;
 mod field_catalog;
 mod json;

@@ -5,6 +5,7 @@ mod support;
 use support::SqliteFixture;
 
 sync_core::store_contract!(SqliteFixture);
+sync_core::eraser_contract!(SqliteFixture);
 sync_core::sink_contract!(SqliteFixture);
 
 mod eav {

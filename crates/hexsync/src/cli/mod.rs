@@ -4,6 +4,7 @@ mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
+mod erase;
 mod fields;
 mod history;
 mod init;
@@ -63,6 +64,8 @@ enum Command {
     History(history::History),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Erase(erase::Erase),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
 }
@@ -90,6 +93,7 @@ impl Cli {
             Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
+            Command::Erase(command) => there.on(command, out).await,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
+pub mod eraser;
 pub mod field_catalog;
 pub mod leases;
 pub mod loopback;
