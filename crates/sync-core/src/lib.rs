@@ -6,6 +6,8 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod conflict_policy;
+mod connection;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod cursor;
@@ -25,6 +27,7 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
 pub mod port;
 mod run;
 mod store;
@@ -37,6 +40,11 @@ pub use canonical::{
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use conflict_policy::{ConflictPolicy, ConflictRule};
+pub use connection::{
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
+    RefreshLease, RefreshTurn, Refreshed, Resealed, Sealed,
+};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
@@ -61,16 +69,21 @@ pub use id::{
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
 pub use port::audit::AuditLog;
+pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
+pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, erasure_order};
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::WebhookInbox;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;
+pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
     ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,

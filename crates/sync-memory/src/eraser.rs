@@ -61,9 +61,15 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         letters_parked: _,
         leases,
         fields,
+        notices,
+        notice_positions,
+        notices_staged: _,
         outbox,
         tables,
         redirects,
+        connections,
+        grants,
+        authorisations,
     } = state;
     let own = Some(tenant);
     let of_subscriptions: HashSet<SubscriptionId> =
@@ -78,6 +84,16 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     letters.retain(|_, row| budget.keeps("dead_letters", row.tenant.as_ref() == own));
     redirects.retain(|key, _| budget.keeps("redirects", key.tenant.as_ref() == own));
     fields.retain(|key, _| budget.keeps("fields", key.tenant.as_ref() == own));
+    notice_positions.retain(|key, position| {
+        let keeps = budget.keeps("webhook_inbox", key.tenant.as_ref() == own);
+        if !keeps {
+            notices.remove(position);
+        }
+        keeps
+    });
+    connections.retain(|key, _| budget.keeps("connections", key.tenant.as_ref() == own));
+    grants.retain(|row| budget.keeps("grants", row.key.tenant.as_ref() == own));
+    authorisations.retain(|(tenant, _), _| budget.keeps("authorisations", tenant.as_ref() == own));
     for (name, rows) in tables {
         rows.retain(|key, _| budget.keeps(name, key.tenant.as_ref() == own));
     }

@@ -138,6 +138,87 @@ macro_rules! eraser_contract {
     };
 }
 
+/// The suites of connected accounts, for one [`ConnectionFixture`](crate::contract::ConnectionFixture).
+#[macro_export]
+macro_rules! connection_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, connections, Single, connections: [
+            unknown_connection_is_nothing,
+            announced_connection_is_pending,
+            announcing_leaves_a_connection_alone,
+            grant_comes_back_whole,
+            grant_replaces_the_former_one,
+            rolled_back_grant_is_gone,
+            grant_goes_with_its_savepoint,
+            listed_by_id,
+            walked_in_pages,
+            found_by_account,
+            revoked_connection_has_no_secrets,
+            forgotten_connection_is_gone,
+            only_the_dead_are_revived,
+            sealing_anew_keeps_the_generation,
+            outdated_sealing_is_left_out,
+            hundreds_are_sealed_at_once,
+            newer_grants_of_the_same_user_are_counted,
+            own_grants_count_as_well,
+        ]);
+        $crate::__contract_suite!($fixture, connections_of_tenants, Multi, connections: [
+            tenants_have_their_own_connections,
+            connecting_without_tenant_is_refused,
+        ]);
+        $crate::__contract_suite!($fixture, refreshes, Single, refreshes: [
+            free_refresh_is_granted,
+            refresh_of_nothing_is_an_error,
+            held_refresh_is_refused,
+            one_of_many_may_refresh,
+            refreshed_secrets_are_kept,
+            saving_gives_the_right_up,
+            expired_right_is_taken_over,
+            stale_holder_is_fenced,
+            saving_twice_is_fenced,
+            new_grant_fences_a_refresh,
+            ended_grant_is_dead,
+            unresolved_exchange_is_told,
+            release_without_doubt_tells_nothing,
+            stale_release_does_nothing,
+        ]);
+        $crate::__contract_suite!($fixture, authorisations, Single, authorisations: [
+            begun_authorisation_comes_back_whole,
+            taken_authorisation_is_used,
+            one_of_many_takes_it,
+            unknown_state_is_unknown,
+            same_state_twice_is_refused,
+            ended_authorisations_are_cleared,
+        ]);
+        $crate::__contract_suite!($fixture, authorisations_of_tenants, Multi, authorisations: [
+            other_tenants_authorisation_is_unknown,
+        ]);
+    };
+}
+
+/// The suite of the inbox of webhooks, for one [`StoreFixture`](crate::contract::StoreFixture) whose store has one.
+#[macro_export]
+macro_rules! webhook_inbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, inbox, Single, inbox: [
+            nothing_waits_at_first,
+            staged_notices_come_back_in_order,
+            repeat_is_staged_once,
+            same_key_elsewhere_is_another_notice,
+            simultaneous_repeats_are_one,
+            rolled_back_notices_are_gone,
+            settling_goes_with_its_transaction,
+            backlog_is_counted,
+            purge_removes_what_was_settled_before,
+            thousands_of_notices_at_once,
+        ]);
+        $crate::__contract_suite!($fixture, inbox_tenancy, Multi, inbox: [
+            notices_are_apart,
+            staging_without_tenant_is_refused,
+        ]);
+    };
+}
+
 /// The suites of table sinks and their listing, for one [`SinkFixture`](crate::contract::SinkFixture).
 #[macro_export]
 macro_rules! sink_contract {
@@ -395,18 +476,22 @@ mod tests {
         let lists = include_str!("macros.rs");
         let suites = [
             include_str!("audit.rs"),
+            include_str!("authorisations.rs"),
+            include_str!("connections.rs"),
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
             include_str!("eav.rs"),
             include_str!("emitter.rs"),
             include_str!("field_catalog.rs"),
+            include_str!("inbox.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
             include_str!("recorder.rs"),
+            include_str!("refreshes.rs"),
             include_str!("replay.rs"),
             include_str!("sink.rs"),
             include_str!("source.rs"),
