@@ -126,6 +126,18 @@ macro_rules! store_contract {
     };
 }
 
+/// The suite of erasing a tenant, for one [`StoreFixture`](crate::contract::StoreFixture).
+#[macro_export]
+macro_rules! eraser_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, eraser, Multi, eraser: [
+            erased_tenant_is_gone_and_others_stay,
+            counted_rows_are_those_erased,
+            erasing_goes_on_in_bounded_steps,
+        ]);
+    };
+}
+
 /// The suites of connected accounts, for one [`ConnectionFixture`](crate::contract::ConnectionFixture).
 #[macro_export]
 macro_rules! connection_contract {
