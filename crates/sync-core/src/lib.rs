@@ -6,6 +6,7 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod conflict_policy;
 mod connection;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
@@ -26,6 +27,7 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
 pub mod port;
 mod run;
 mod store;
@@ -38,9 +40,10 @@ pub use canonical::{
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use conflict_policy::{ConflictPolicy, ConflictRule};
 pub use connection::{
-    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant, RefreshLease,
-    RefreshTurn, Refreshed, Resealed, Sealed,
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
+    RefreshLease, RefreshTurn, Refreshed, Resealed, Sealed,
 };
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
@@ -66,6 +69,7 @@ pub use id::{
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
 pub use port::audit::AuditLog;
 pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
@@ -73,7 +77,9 @@ pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
+pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, erasure_order};
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

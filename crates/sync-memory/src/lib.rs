@@ -3,9 +3,11 @@
 mod authorisations;
 mod connections;
 mod dead_letters;
+mod eraser;
 mod error;
 mod events;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod loopback;
 mod recorder;

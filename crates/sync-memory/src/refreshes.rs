@@ -27,7 +27,8 @@ impl RefreshStore<MemoryTx> for MemoryStore {
         tx.write(|w| {
             let row = w.state.connections.get(key);
             let row = row.ok_or_else(|| StoreError::NotFound { what: "connection", id: key.to_string() })?;
-            if let Some((holder, until)) = row.connection.refreshing.clone().filter(|(_, until)| *until > now) {
+            if let Some((holder, until)) = row.connection.refreshing.clone().filter(|(_, until)| *until > now)
+            {
                 return Ok(RefreshTurn::Busy { holder, until });
             }
             let mut row = row.clone();

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField, LocalId,
-    PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId,
+    KnownField, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
+    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     /// In the order of their adding.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -28,6 +29,11 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
+    /// Notices by position.
+    pub(crate) notices: BTreeMap<i64, NoticeRow>,
+    pub(crate) notice_positions: HashMap<NoticeKey, i64>,
+    /// How many notices were ever staged.
+    pub(crate) notices_staged: i64,
     pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
@@ -59,6 +65,7 @@ pub(crate) struct AuthorisationRow {
     pub(crate) used: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     /// The last batch that was committed.
@@ -76,7 +83,7 @@ pub(crate) struct RecordKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatalogKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     entity: String,
 }
@@ -94,6 +101,20 @@ pub(crate) struct LeaseRow {
     pub(crate) token: i64,
     /// `None` when it was given up.
     pub(crate) expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct NoticeRow {
+    pub(crate) waiting: WaitingNotice,
+    pub(crate) settled_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct NoticeKey {
+    pub(crate) tenant: Option<TenantId>,
+    connection: ConnectionId,
+    subscription: SubscriptionId,
+    dedup_key: Box<str>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -134,6 +155,26 @@ impl RecordKey {
             connection: scope.connection.clone(),
             entity: entity.to_owned(),
             external_id: external_id.clone(),
+        }
+    }
+}
+
+impl NoticeKey {
+    pub(crate) fn new(scope: &Scope, dedup_key: &str) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            subscription: scope.subscription,
+            dedup_key: dedup_key.into(),
+        }
+    }
+
+    pub(crate) fn of(notice: &Notice) -> Self {
+        Self {
+            tenant: notice.key.tenant.clone(),
+            connection: notice.key.connection.clone(),
+            subscription: notice.subscription,
+            dedup_key: notice.dedup_key.clone(),
         }
     }
 }

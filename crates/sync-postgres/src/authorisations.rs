@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use sync_core::{
-    AuthorisationStore, ConnectionKey, PendingAuthorisation, Sealed, StoreError, TakenAuthorisation, TenantId,
-    require_tenant,
+    AuthorisationStore, ConnectionKey, PendingAuthorisation, Sealed, StoreError, TakenAuthorisation,
+    TenantId, require_tenant,
 };
 
 use crate::connections::{execute, of};

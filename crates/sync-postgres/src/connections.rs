@@ -36,8 +36,7 @@ const FROM_START: &str = select!("order by tenant_id, connection_id limit $1");
 const OF_ACCOUNT: &str = "select tenant_id, connection_id from sync_connections \
      where provider = $1 and account_id = $2 and status in ('active', 'dead') order by tenant_id, connection_id";
 
-const ANNOUNCE: &str =
-    "insert into sync_connections (tenant_id, connection_id, provider, status, created_at, updated_at) \
+const ANNOUNCE: &str = "insert into sync_connections (tenant_id, connection_id, provider, status, created_at, updated_at) \
      values ($1, $2, $3, 'pending', $4, $4) on conflict (tenant_id, connection_id) do nothing";
 
 /// The number of the right to refresh grows, so that whoever holds it is fenced.
@@ -179,12 +178,7 @@ impl ConnectionStore<PgTx> for PgStore {
         Ok(generation)
     }
 
-    async fn revive(
-        &self,
-        tx: &mut PgTx,
-        key: &ConnectionKey,
-        at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    async fn revive(&self, tx: &mut PgTx, key: &ConnectionKey, at: DateTime<Utc>) -> Result<(), StoreError> {
         self.require_tenant_of(key)?;
         execute(tx, of(REVIVE, key).bind(at), "reviving a connection").await.map(drop)
     }
@@ -273,12 +267,9 @@ fn words(row: &PgRow) -> Result<(String, Option<String>), sqlx::Error> {
 /// Everything but the words of a fixed set.
 fn columns(row: &PgRow) -> Result<Connection, sqlx::Error> {
     let end = match row.try_get::<Option<DateTime<Utc>>, _>(14)? {
-        Some(at) => Some(GrantEnd {
-            cause: EndCause::Revoked,
-            code: row.try_get(12)?,
-            detail: row.try_get(13)?,
-            at,
-        }),
+        Some(at) => {
+            Some(GrantEnd { cause: EndCause::Revoked, code: row.try_get(12)?, detail: row.try_get(13)?, at })
+        }
         None => None,
     };
     let sealed = match row.try_get::<Option<String>, _>(15)? {

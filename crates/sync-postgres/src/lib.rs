@@ -8,8 +8,10 @@ mod copy;
 mod cursors;
 mod dead_letters;
 mod decode;
+mod eraser;
 mod error;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod outbox;
 mod recorder;
@@ -17,6 +19,7 @@ mod refreshes;
 mod store;
 mod subscriptions;
 mod table;
+mod tenants;
 mod tx;
 
 pub use config::PgStoreBuilder;

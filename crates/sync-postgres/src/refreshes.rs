@@ -62,8 +62,7 @@ impl RefreshStore<PgTx> for PgStore {
             return Ok(RefreshTurn::Held { lease, unresolved_since });
         }
         let other = of(HOLDER, key).fetch_optional(tx.connection()).await.map_err(store_error(DURING))?;
-        let other =
-            other.ok_or_else(|| StoreError::NotFound { what: "connection", id: key.to_string() })?;
+        let other = other.ok_or_else(|| StoreError::NotFound { what: "connection", id: key.to_string() })?;
         let holder: Option<String> = other.try_get(0).map_err(store_error(DURING))?;
         let until: Option<DateTime<Utc>> = other.try_get(1).map_err(store_error(DURING))?;
         // Given up between the two statements: busy until now, so that the caller asks again.
@@ -118,8 +117,7 @@ impl RefreshStore<PgTx> for PgStore {
         unresolved_since: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
         self.require_tenant_of(key)?;
-        let release =
-            of(RELEASE, key).bind(lease.holder.as_str()).bind(lease.token).bind(unresolved_since);
+        let release = of(RELEASE, key).bind(lease.holder.as_str()).bind(lease.token).bind(unresolved_since);
         execute(tx, release, "giving up the right to refresh").await.map(drop)
     }
 }

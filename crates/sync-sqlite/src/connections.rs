@@ -64,8 +64,7 @@ const FROM_START: &str = select!("order by tenant_id, connection_id limit ?1");
 const OF_ACCOUNT: &str = "select connection_id, tenant_id from sync_connections \
      where provider = ?1 and account_id = ?2 and status in ('active', 'dead') order by tenant_id, connection_id";
 
-const ANNOUNCE: &str =
-    "insert into sync_connections (tenant_id, connection_id, provider, status, created_at, updated_at) \
+const ANNOUNCE: &str = "insert into sync_connections (tenant_id, connection_id, provider, status, created_at, updated_at) \
      values (?1, ?2, ?3, 'pending', ?4, ?4) on conflict (tenant_id, connection_id) do nothing";
 
 /// The number of the right to refresh grows, so that whoever holds it is fenced.

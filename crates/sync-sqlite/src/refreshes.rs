@@ -58,11 +58,8 @@ impl RefreshStore<SqliteTx> for SqliteStore {
             return Ok(RefreshTurn::Busy { holder: found.text(1)?.into(), until });
         }
         let (token, unresolved_since) = (found.int(3)? + 1, found.opt_instant(4)?);
-        let take = of(TAKE, key)
-            .bind(holder.as_str())
-            .bind(token)
-            .bind(instant(end(now, ttl)))
-            .bind(instant(now));
+        let take =
+            of(TAKE, key).bind(holder.as_str()).bind(token).bind(instant(end(now, ttl))).bind(instant(now));
         tx.execute(take).await.map_err(store_error(DURING))?;
         Ok(RefreshTurn::Held { lease: RefreshLease { holder: holder.clone(), token }, unresolved_since })
     }

@@ -63,7 +63,8 @@ pub async fn ended_authorisations_are_cleared<F: ConnectionFixture>(f: F) {
     }
     take(&f, None, &used).await;
     let (store, ports) = (f.store(), f.authorisations());
-    let cleared = commit(&*store, async |tx| ports.clear_authorisations(tx, None, at(11)).await.unwrap()).await;
+    let cleared =
+        commit(&*store, async |tx| ports.clear_authorisations(tx, None, at(11)).await.unwrap()).await;
     assert_eq!(cleared, 2);
     assert_eq!(take(&f, None, &old).await, TakenAuthorisation::Unknown);
     assert_eq!(take(&f, None, &young).await, TakenAuthorisation::Fresh(Box::new(young)));
@@ -107,5 +108,6 @@ async fn take<F: ConnectionFixture>(
     let (store, ports) = (f.store(), f.authorisations());
     let tenant = tenant.map(TenantId::from);
     let hash = &pending.state_hash;
-    commit(&*store, async |tx| ports.take_authorisation(tx, tenant.as_ref(), hash, at(5)).await.unwrap()).await
+    commit(&*store, async |tx| ports.take_authorisation(tx, tenant.as_ref(), hash, at(5)).await.unwrap())
+        .await
 }

@@ -49,7 +49,10 @@ pub async fn grant_comes_back_whole<F: ConnectionFixture>(f: F) {
         assert_eq!((found.profile, found.sealed), (grant.profile, Some(grant.sealed)));
         assert_eq!((found.status, found.end), (ConnectionStatus::Active, None));
         assert_eq!((found.expires_at, found.generation), (grant.expires_at, generation));
-        assert_eq!((found.granted_at, found.created_at, found.updated_at), (Some(grant.at), grant.at, grant.at));
+        assert_eq!(
+            (found.granted_at, found.created_at, found.updated_at),
+            (Some(grant.at), grant.at, grant.at)
+        );
         assert_eq!((found.refreshing, found.unresolved_since), (None, None));
     }
 }
@@ -315,7 +318,8 @@ pub async fn connecting_without_tenant_is_refused<F: ConnectionFixture>(f: F) {
 async fn announce<F: ConnectionFixture>(f: &F, key: &ConnectionKey, seconds: i64) {
     let (store, ports) = (f.store(), f.connections());
     let provider = "suite".into();
-    commit(&*store, async |tx| ports.announce_connection(tx, key, &provider, at(seconds)).await.unwrap()).await;
+    commit(&*store, async |tx| ports.announce_connection(tx, key, &provider, at(seconds)).await.unwrap())
+        .await;
 }
 
 async fn take<F: ConnectionFixture>(f: &F, key: &ConnectionKey, seconds: i64) -> crate::RefreshLease {

@@ -126,6 +126,18 @@ macro_rules! store_contract {
     };
 }
 
+/// The suite of erasing a tenant, for one [`StoreFixture`](crate::contract::StoreFixture).
+#[macro_export]
+macro_rules! eraser_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, eraser, Multi, eraser: [
+            erased_tenant_is_gone_and_others_stay,
+            counted_rows_are_those_erased,
+            erasing_goes_on_in_bounded_steps,
+        ]);
+    };
+}
+
 /// The suites of connected accounts, for one [`ConnectionFixture`](crate::contract::ConnectionFixture).
 #[macro_export]
 macro_rules! connection_contract {
@@ -181,6 +193,29 @@ macro_rules! connection_contract {
         ]);
         $crate::__contract_suite!($fixture, authorisations_of_tenants, Multi, authorisations: [
             other_tenants_authorisation_is_unknown,
+        ]);
+    };
+}
+
+/// The suite of the inbox of webhooks, for one [`StoreFixture`](crate::contract::StoreFixture) whose store has one.
+#[macro_export]
+macro_rules! webhook_inbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, inbox, Single, inbox: [
+            nothing_waits_at_first,
+            staged_notices_come_back_in_order,
+            repeat_is_staged_once,
+            same_key_elsewhere_is_another_notice,
+            simultaneous_repeats_are_one,
+            rolled_back_notices_are_gone,
+            settling_goes_with_its_transaction,
+            backlog_is_counted,
+            purge_removes_what_was_settled_before,
+            thousands_of_notices_at_once,
+        ]);
+        $crate::__contract_suite!($fixture, inbox_tenancy, Multi, inbox: [
+            notices_are_apart,
+            staging_without_tenant_is_refused,
         ]);
     };
 }
@@ -332,6 +367,34 @@ macro_rules! custom_field_contract {
     };
 }
 
+/// The suite of writers, for one [`WriterFixture`](crate::contract::WriterFixture).
+#[macro_export]
+macro_rules! writer_contract {
+    ($fixture:ty) => {
+        $crate::__writer_suite!(
+            $fixture,
+            [
+                nothing_is_nothing,
+                answers_stand_where_their_writes_do,
+                created_is_told_from_changed,
+                refused_record_holds_up_no_other,
+                create_again_finds_the_record,
+                update_again_changes_nothing,
+                archive_again_is_no_error,
+                fields_not_named_stay,
+                custom_fields_are_written_one_by_one,
+                null_clears,
+                stale_record_is_not_written_over,
+                present_version_is_written_over,
+                gone_record_is_told,
+                lost_answer_is_unknown,
+                any_text_arrives_as_it_is,
+                other_fields_are_never_sent,
+            ]
+        );
+    };
+}
+
 /// The suite of fingerprint stores, for one [`LoopbackFixture`](crate::contract::LoopbackFixture).
 #[macro_export]
 macro_rules! loopback_contract {
@@ -399,6 +462,24 @@ macro_rules! __source_suite {
     };
 }
 
+/// The module of tests on a writer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __writer_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod writer {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_writer($crate::contract::writer::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
 /// The module of tests on a source of custom fields.
 #[doc(hidden)]
 #[macro_export]
@@ -450,6 +531,7 @@ mod tests {
             include_str!("eav.rs"),
             include_str!("emitter.rs"),
             include_str!("field_catalog.rs"),
+            include_str!("inbox.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),

@@ -6,7 +6,8 @@ use super::fixture::ConnectionFixture;
 use super::grants::{begin, connect, grant, key, read, sealed};
 use super::setup::{at, commit};
 use crate::{
-    ConnectionStatus, EndCause, GrantEnd, HolderId, RefreshLease, RefreshTurn, Refreshed, StoreError, UnitOfWork,
+    ConnectionStatus, EndCause, GrantEnd, HolderId, RefreshLease, RefreshTurn, Refreshed, StoreError,
+    UnitOfWork,
 };
 
 const TTL: Duration = Duration::from_secs(60);
@@ -228,5 +229,6 @@ async fn end<F: ConnectionFixture>(f: &F, lease: &RefreshLease) -> Result<(), St
 async fn release<F: ConnectionFixture>(f: &F, lease: &RefreshLease, unresolved: Option<i64>) {
     let (store, ports) = (f.store(), f.refreshes());
     let unresolved = unresolved.map(at);
-    commit(&*store, async |tx| ports.release_refresh(tx, &key("acme"), lease, unresolved).await.unwrap()).await;
+    commit(&*store, async |tx| ports.release_refresh(tx, &key("acme"), lease, unresolved).await.unwrap())
+        .await;
 }
