@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::{ConnectionStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
+use sync_wiring::core::{AuthorisationStore, ConnectionStore, RefreshStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -17,6 +17,8 @@ pub(crate) trait AppStore:
     Stores
     + WebhookInbox<<Self as UnitOfWork>::Tx>
     + ConnectionStore<<Self as UnitOfWork>::Tx>
+    + RefreshStore<<Self as UnitOfWork>::Tx>
+    + AuthorisationStore<<Self as UnitOfWork>::Tx>
     + TenantEraser<<Self as UnitOfWork>::Tx>
 {
     /// What to call it.

@@ -1,5 +1,7 @@
 //! The commands: each parses, calls, renders.
 
+mod connect;
+mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -9,6 +11,7 @@ mod fields;
 mod history;
 mod init;
 mod items;
+mod keys;
 mod migrate;
 mod plan;
 mod reconcile;
@@ -56,6 +59,9 @@ enum Command {
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Subscriptions(subscriptions::Subscriptions),
+    Connections(connections::Connections),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Run(run::Run),
     Plan(plan::Plan),
     Reconcile(reconcile::Reconcile),
@@ -87,6 +93,9 @@ impl Cli {
             Command::Doctor(command) => command.run(&there.config, there.tenant, out).await,
             Command::Migrate(command) => there.on(command, out).await,
             Command::Subscriptions(command) => there.on(command, out).await,
+            Command::Connections(command) => there.on(command, out).await,
+            Command::Keys(keys::Keys::New(command)) => command.run(out),
+            Command::Keys(command) => there.on(command, out).await,
             Command::Run(command) => there.on(command, out).await,
             Command::Plan(command) => there.on(command, out).await,
             Command::Reconcile(command) => there.on(command, out).await,
