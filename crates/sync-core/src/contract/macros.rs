@@ -161,6 +161,7 @@ macro_rules! connection_contract {
             hundreds_are_sealed_at_once,
             newer_grants_of_the_same_user_are_counted,
             own_grants_count_as_well,
+            grant_written_anew_is_not_counted,
         ]);
         $crate::__contract_suite!($fixture, connections_of_tenants, Multi, connections: [
             tenants_have_their_own_connections,
