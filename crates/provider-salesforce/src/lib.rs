@@ -18,8 +18,10 @@ mod reader;
 mod record;
 pub mod soql;
 mod span;
+mod to;
 mod walk;
 mod wire;
+mod writer;
 
 pub use carried::{SalesforceNotices, carried};
 pub use client::{SalesforceClient, SalesforceClientBuilder};
@@ -31,3 +33,5 @@ pub use listing::SalesforceListing;
 pub use map::FromSalesforce;
 pub use poll::SalesforcePollSource;
 pub use record::{RecordError, SalesforceRecord};
+pub use to::ToSalesforce;
+pub use writer::SalesforceWriter;

@@ -77,6 +77,7 @@ pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
+pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, erasure_order};
 pub use port::field_catalog::FieldCatalog;
 pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};

@@ -8,6 +8,7 @@ pub use crate::port::connections::MockConnectionStore;
 pub use crate::port::cursors::MockCursorStore;
 pub use crate::port::dead_letters::MockDeadLetterStore;
 pub use crate::port::emitter::MockChangeEmitter;
+pub use crate::port::eraser::MockTenantEraser;
 pub use crate::port::field_catalog::MockFieldCatalog;
 pub use crate::port::inbox::{MockCarriedRecords, MockWebhookInbox};
 pub use crate::port::leases::MockLeaseStore;

@@ -12,7 +12,7 @@ use sync_core::{
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     /// In the order of their adding.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -65,6 +65,7 @@ pub(crate) struct AuthorisationRow {
     pub(crate) used: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     /// The last batch that was committed.
@@ -82,7 +83,7 @@ pub(crate) struct RecordKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatalogKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     entity: String,
 }
@@ -110,7 +111,7 @@ pub(crate) struct NoticeRow {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct NoticeKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     subscription: SubscriptionId,
     dedup_key: Box<str>,

@@ -8,6 +8,7 @@ mod copy;
 mod cursors;
 mod dead_letters;
 mod decode;
+mod eraser;
 mod error;
 mod field_catalog;
 mod inbox;
@@ -18,6 +19,7 @@ mod refreshes;
 mod store;
 mod subscriptions;
 mod table;
+mod tenants;
 mod tx;
 
 pub use config::PgStoreBuilder;

@@ -1,15 +1,32 @@
 //! The outbox: events wait here, in the transaction that made them, until a relay takes them on.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use sync_core::{ChangeEmitter, ChangeEvent, Scope, StoreError};
 
-use crate::copy::{self, CopyRows};
+use crate::copy::{self, ColumnType, CopyRows, CopyTarget};
 use crate::error::store_error;
 use crate::store::PgStore;
 use crate::tx::PgTx;
 
-const COPY: &str = "copy sync_outbox (id, tenant_id, subscription_id, kind, external_id, local_id, operation, \
-     changed_fields, run_id, source, at) from stdin (format binary)";
+static TARGET: LazyLock<CopyTarget> = LazyLock::new(|| {
+    use ColumnType::{Instant, Json, Text, Uuid};
+    let columns = [
+        ("id", Uuid),
+        ("tenant_id", Text),
+        ("subscription_id", Uuid),
+        ("kind", Text),
+        ("external_id", Text),
+        ("local_id", Text),
+        ("operation", Text),
+        ("changed_fields", Json),
+        ("run_id", Uuid),
+        ("source", Text),
+        ("at", Instant),
+    ];
+    CopyTarget::new("sync_outbox", columns)
+});
 
 /// Bytes of a usual event.
 const ROW_SIZE: usize = 512;
@@ -37,6 +54,6 @@ impl ChangeEmitter<PgTx> for PgStore {
             copy::text(row, event.source);
             copy::instant(row, event.at);
         }
-        tx.copy(COPY, rows.finish()).await.map_err(store_error("publishing events"))
+        tx.copy(&TARGET, rows).await.map_err(store_error("publishing events"))
     }
 }

@@ -7,6 +7,7 @@ mod connections;
 mod cursors;
 mod dead_letters;
 mod decode;
+mod eraser;
 mod error;
 mod field_catalog;
 mod inbox;

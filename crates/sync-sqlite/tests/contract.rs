@@ -6,6 +6,7 @@ use support::SqliteFixture;
 
 sync_core::connection_contract!(SqliteFixture);
 sync_core::store_contract!(SqliteFixture);
+sync_core::eraser_contract!(SqliteFixture);
 sync_core::webhook_inbox_contract!(SqliteFixture);
 sync_core::sink_contract!(SqliteFixture);
 

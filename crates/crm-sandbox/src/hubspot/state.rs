@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
+use tokio::sync::Notify;
+
 use super::auth::{Credentials, TokenKind, Tokens};
 use super::limits::{Left, Limited, Rates};
 use super::model::Account;
@@ -92,6 +94,8 @@ pub(crate) struct State {
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
     requests: Mutex<RequestLog>,
+    /// Rung when something may have to be sent to subscribers.
+    pub(crate) bell: Notify,
     rates: Mutex<Rates>,
     pub(crate) searches: Mutex<Cache>,
 }
@@ -119,6 +123,7 @@ impl State {
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
             requests: Mutex::new(RequestLog::default()),
+            bell: Notify::new(),
             rates: Mutex::new(Rates::default()),
             searches: Mutex::new(Cache::default()),
         }
@@ -164,6 +169,11 @@ impl State {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
+    }
+
+    /// Lets the webhook sender look for work.
+    pub(crate) fn wake(&self) {
+        self.bell.notify_one();
     }
 
     /// Counts a request; its number, and what strikes it.

@@ -22,3 +22,4 @@ mod search;
 mod search_window;
 mod speed;
 mod support;
+mod writes;

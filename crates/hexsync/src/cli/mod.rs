@@ -4,6 +4,7 @@ mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
+mod erase;
 mod fields;
 mod history;
 mod init;
@@ -64,6 +65,8 @@ enum Command {
     History(history::History),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Erase(erase::Erase),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -93,6 +96,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Erase(command) => there.on(command, out).await,
         }
     }
 }

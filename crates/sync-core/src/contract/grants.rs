@@ -53,5 +53,5 @@ pub(super) async fn read<F: ConnectionFixture>(f: &F, key: &ConnectionKey) -> Op
 }
 
 pub(super) async fn begin<F: StoreFixture>(f: &F) -> TxOf<F> {
-    f.store().begin().await.unwrap()
+    f.store().begin_across_tenants().await.unwrap()
 }

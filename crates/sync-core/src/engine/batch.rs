@@ -48,7 +48,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     ) -> Result<Committed, BatchError> {
         let echoes = self.find_echoes(run, batch).await;
         let records = Records::of(batch);
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         failpoint!("batch.begun");
         self.ports.leases.renew(&mut tx, &run.scope, &run.lease, self.clock.now()).await?;
         let letters = self.open_letters(&mut tx, run, &records).await?;
@@ -110,7 +110,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         run: &ActiveRun,
         committed: &Committed,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         let fresh = self.note_progress(&mut tx, run, committed).await?;
         self.ports.unit_of_work.rollback(tx).await?;
         Ok(!fresh)

@@ -10,6 +10,7 @@ pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
+pub mod eraser;
 pub mod field_catalog;
 pub mod inbox;
 pub mod leases;

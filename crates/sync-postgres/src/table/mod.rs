@@ -25,6 +25,7 @@ use sync_core::{
     SyncSink, TableDef, Upsert, Version,
 };
 
+use crate::copy::CopyTarget;
 use crate::tx::PgTx;
 use columns::Columns;
 use custom::Eav;
@@ -42,7 +43,7 @@ struct Plan {
     links: Vec<Link>,
     eav: Option<Eav>,
     find: String,
-    copy: String,
+    copy: CopyTarget,
     upsert: String,
     delete: String,
     list: String,
@@ -59,7 +60,7 @@ impl<T: Canonical> PgTableSink<T> {
             links: links::of::<T>(&def),
             eav: (def.custom_fields == CustomFieldStore::Eav).then(|| Eav::of(&columns)),
             find: find::statement(&columns, false),
-            copy: upsert::copy_statement(&columns),
+            copy: upsert::copy_target(&columns),
             upsert: upsert::upsert_statement(&columns, false),
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),

@@ -190,7 +190,7 @@ impl<T> fmt::Debug for SqliteTableSink<T> {
 }
 
 /// A name as SQL takes it literally.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -136,6 +136,10 @@ fn api(state: &Arc<State>, call: &Call, target: Target<'_>) -> Answer {
         return with_limits(answer, &state.left(caller), search);
     }
     let served = check_scope(state, call, target).and_then(|()| serve(state, call, target));
+    if kind(call).writes() {
+        state.account_mut().automate();
+        state.wake();
+    }
     let answer = served.unwrap_or_else(|error| error.answer(state, call));
     with_limits(answer, &state.left(caller), search)
 }
