@@ -5,6 +5,7 @@ mod error;
 mod events;
 mod field_catalog;
 mod leases;
+mod local_changes;
 mod loopback;
 mod recorder;
 mod remote;

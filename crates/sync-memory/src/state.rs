@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Redirect,
-    Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
+    ChangeEvent, Conflict, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalEdit, LocalId,
+    RecordedItem, Redirect, Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -32,6 +32,22 @@ pub(crate) struct State {
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
+    /// What waits to be sent to the CRM.
+    pub(crate) pending: HashMap<CatalogKey, Pending>,
+    /// How many edits were ever appended.
+    pub(crate) edits_appended: i64,
+    /// What placeholders became.
+    pub(crate) adoptions: HashMap<(Option<TenantId>, ConnectionId, ExternalId), ExternalId>,
+}
+
+/// What waits of one entity to be sent.
+#[derive(Clone, Default)]
+pub(crate) struct Pending {
+    /// In the order of their appending.
+    pub(crate) edits: Vec<LocalEdit>,
+    pub(crate) standings: BTreeMap<ExternalId, Standing>,
+    /// Those that are not closed.
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 pub(crate) struct RunRow {

@@ -2,6 +2,7 @@
 
 mod audit;
 mod config;
+mod conflicts;
 mod copy;
 mod cursors;
 mod dead_letters;
@@ -9,6 +10,8 @@ mod decode;
 mod error;
 mod field_catalog;
 mod leases;
+mod local_changes;
+mod loopback;
 mod outbox;
 mod recorder;
 mod store;
@@ -17,6 +20,7 @@ mod table;
 mod tx;
 
 pub use config::PgStoreBuilder;
+pub use loopback::PgLoopbackStore;
 pub use store::PgStore;
 pub use table::PgTableSink;
 pub use tx::PgTx;

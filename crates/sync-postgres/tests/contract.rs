@@ -6,6 +6,7 @@ use fixture::PgFixture;
 
 sync_core::store_contract!(PgFixture);
 sync_core::sink_contract!(PgFixture);
+sync_core::writeback_contract!(PgFixture);
 
 mod eav {
     use super::PgFixture;

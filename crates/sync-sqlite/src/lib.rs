@@ -2,6 +2,7 @@
 
 mod audit;
 mod config;
+mod conflicts;
 mod cursors;
 mod dead_letters;
 mod decode;
@@ -9,6 +10,8 @@ mod error;
 mod field_catalog;
 mod json;
 mod leases;
+mod local_changes;
+mod loopback;
 mod outbox;
 mod recorder;
 mod store;
@@ -17,6 +20,7 @@ mod table;
 mod tx;
 
 pub use config::SqliteStoreBuilder;
+pub use loopback::SqliteLoopbackStore;
 pub use store::SqliteStore;
 pub use table::SqliteTableSink;
 pub use tx::SqliteTx;

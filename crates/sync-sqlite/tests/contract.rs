@@ -6,6 +6,7 @@ use support::SqliteFixture;
 
 sync_core::store_contract!(SqliteFixture);
 sync_core::sink_contract!(SqliteFixture);
+sync_core::writeback_contract!(SqliteFixture);
 
 mod eav {
     use super::SqliteFixture;

@@ -24,12 +24,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the case, and says where")]
 
+mod crm;
 mod fixture;
 mod macros;
 mod sample;
 mod setup;
 
+pub mod adoption;
 pub mod audit;
+pub mod convergence;
 pub mod cursors;
 pub mod custom_fields;
 pub mod dead_letters;
@@ -40,6 +43,7 @@ pub mod field_catalog;
 pub mod leases;
 pub mod links;
 pub mod listing;
+pub mod local_changes;
 pub mod loopback;
 pub mod merges;
 pub mod pace;

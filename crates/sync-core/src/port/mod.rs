@@ -5,11 +5,13 @@
 
 pub mod audit;
 pub mod clock;
+pub mod conflicts;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
 pub mod field_catalog;
 pub mod leases;
+pub mod local_changes;
 pub mod loopback;
 pub mod recorder;
 pub mod sink;
