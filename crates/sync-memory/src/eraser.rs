@@ -70,6 +70,9 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         connections,
         grants,
         authorisations,
+        pending,
+        edits_appended: _,
+        adoptions,
     } = state;
     let own = Some(tenant);
     let of_subscriptions: HashSet<SubscriptionId> =
@@ -94,6 +97,12 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     connections.retain(|key, _| budget.keeps("connections", key.tenant.as_ref() == own));
     grants.retain(|row| budget.keeps("grants", row.key.tenant.as_ref() == own));
     authorisations.retain(|(tenant, _), _| budget.keeps("authorisations", tenant.as_ref() == own));
+    for (_, waiting) in pending.iter_mut().filter(|(key, _)| key.tenant.as_ref() == own) {
+        waiting.edits.retain(|_| budget.keeps("local_changes", true));
+        waiting.standings.retain(|_, _| budget.keeps("standings", true));
+        waiting.conflicts.retain(|_| budget.keeps("conflicts", true));
+    }
+    adoptions.retain(|(tenant, ..), _| budget.keeps("adoptions", tenant.as_ref() == own));
     for (name, rows) in tables {
         rows.retain(|key, _| budget.keeps(name, key.tenant.as_ref() == own));
     }

@@ -9,6 +9,7 @@ mod events;
 mod field_catalog;
 mod inbox;
 mod leases;
+mod local_changes;
 mod loopback;
 mod recorder;
 mod refreshes;

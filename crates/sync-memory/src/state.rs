@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId,
-    KnownField, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
-    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    ChangeEvent, Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor,
+    HolderId, KnownField, LocalEdit, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect,
+    Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
@@ -43,6 +43,22 @@ pub(crate) struct State {
     pub(crate) grants: Vec<GrantRow>,
     /// By tenant and digest of the state.
     pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
+    /// What waits to be sent to the CRM.
+    pub(crate) pending: HashMap<CatalogKey, Pending>,
+    /// How many edits were ever appended.
+    pub(crate) edits_appended: i64,
+    /// What placeholders became.
+    pub(crate) adoptions: HashMap<(Option<TenantId>, ConnectionId, ExternalId), ExternalId>,
+}
+
+/// What waits of one entity to be sent.
+#[derive(Clone, Default)]
+pub(crate) struct Pending {
+    /// In the order of their appending.
+    pub(crate) edits: Vec<LocalEdit>,
+    pub(crate) standings: BTreeMap<ExternalId, Standing>,
+    /// Those that are not closed.
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 #[derive(Clone)]

@@ -185,6 +185,7 @@ sync_core::eraser_contract!(Memory);
 sync_core::webhook_inbox_contract!(Memory);
 sync_core::loopback_contract!(Loopback);
 sync_core::sink_contract!(Memory);
+sync_core::writeback_contract!(Memory);
 sync_core::source_contract!(Remote);
 
 mod eav {

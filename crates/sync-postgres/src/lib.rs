@@ -3,6 +3,7 @@
 mod audit;
 mod authorisations;
 mod config;
+mod conflicts;
 mod connections;
 mod copy;
 mod cursors;
@@ -13,6 +14,8 @@ mod error;
 mod field_catalog;
 mod inbox;
 mod leases;
+mod local_changes;
+mod loopback;
 mod outbox;
 mod recorder;
 mod refreshes;
@@ -23,6 +26,7 @@ mod tenants;
 mod tx;
 
 pub use config::PgStoreBuilder;
+pub use loopback::PgLoopbackStore;
 pub use store::PgStore;
 pub use table::PgTableSink;
 pub use tx::PgTx;

@@ -3,6 +3,7 @@
 mod audit;
 mod authorisations;
 mod config;
+mod conflicts;
 mod connections;
 mod cursors;
 mod dead_letters;
@@ -13,6 +14,8 @@ mod field_catalog;
 mod inbox;
 mod json;
 mod leases;
+mod local_changes;
+mod loopback;
 mod outbox;
 mod recorder;
 mod refreshes;
@@ -22,6 +25,7 @@ mod table;
 mod tx;
 
 pub use config::SqliteStoreBuilder;
+pub use loopback::SqliteLoopbackStore;
 pub use store::SqliteStore;
 pub use table::SqliteTableSink;
 pub use tx::SqliteTx;

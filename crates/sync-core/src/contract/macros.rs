@@ -308,6 +308,36 @@ macro_rules! sink_contract {
     };
 }
 
+/// The suites of edits that wait for the CRM and of questions for a person, and stories of both sides being edited, for
+/// one [`SinkFixture`](crate::contract::SinkFixture).
+#[macro_export]
+macro_rules! writeback_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, local_changes, Single, local_changes: [
+            edits_come_back_whole,
+            rolled_back_edits_are_gone,
+            due_records_come_with_all_their_edits,
+            settling_leaves_other_edits,
+            standings_come_back_whole,
+            adopted_records_keep_what_waits,
+            waiting_changes_are_of_the_connection_and_entity,
+            asking_again_replaces,
+            closed_questions_are_gone,
+        ]);
+        $crate::__contract_suite!($fixture, local_changes_of_tenants, Multi, local_changes: [
+            waiting_changes_are_of_the_tenant,
+        ]);
+        $crate::__contract_suite!($fixture, adoption, Single, adoption: [
+            adopted_row_keeps_everything_else,
+            taken_id_is_left_alone,
+        ]);
+        $crate::__contract_suite!($fixture, convergence, Single, convergence: [
+            edits_converge_with_keys,
+            edits_converge_without_keys,
+        ]);
+    };
+}
+
 /// What only tables have whose custom fields are definitions and values, for one
 /// [`SinkFixture`](crate::contract::SinkFixture), usually [`Eav`](crate::contract::Eav).
 #[macro_export]
@@ -522,9 +552,11 @@ mod tests {
     fn every_case_is_listed() {
         let lists = include_str!("macros.rs");
         let suites = [
+            include_str!("adoption.rs"),
             include_str!("audit.rs"),
             include_str!("authorisations.rs"),
             include_str!("connections.rs"),
+            include_str!("convergence.rs"),
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
@@ -535,6 +567,7 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
+            include_str!("local_changes.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
             include_str!("recorder.rs"),
