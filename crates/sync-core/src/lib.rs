@@ -25,6 +25,7 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod outbox;
 pub mod port;
 mod run;
 mod store;
@@ -56,11 +57,15 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
+    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
     SubscriptionId, TenantId, UserId,
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use outbox::{
+    AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, EventBody, FailedDelivery, Lane, OutboxEvent,
+    ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
+};
 pub use port::audit::AuditLog;
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
 pub use port::cursors::CursorStore;
@@ -69,6 +74,7 @@ pub use port::emitter::ChangeEmitter;
 pub use port::field_catalog::FieldCatalog;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
+pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
 pub use port::recorder::RunRecorder;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{

@@ -9,6 +9,7 @@ pub use crate::port::emitter::MockChangeEmitter;
 pub use crate::port::field_catalog::MockFieldCatalog;
 pub use crate::port::leases::MockLeaseStore;
 pub use crate::port::loopback::MockLoopbackFingerprintStore;
+pub use crate::port::outbox::{MockDeliveryStore, MockOutbox, MockOutboxListener, MockOutboxSignal};
 pub use crate::port::recorder::MockRunRecorder;
 pub use crate::port::sink::{MockLocalListing, MockSyncSink};
 pub use crate::port::source::{

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod dead_letters;
+mod deliveries;
 mod error;
 mod events;
 mod field_catalog;

@@ -1,14 +1,16 @@
 //! What the store holds.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, RecordedItem, Redirect,
+    ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, OutboxEvent, RecordedItem, Redirect,
     Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
 };
+
+use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
 #[derive(Default)]
@@ -28,7 +30,13 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
-    pub(crate) outbox: Vec<ChangeEvent>,
+    /// Published events by their position.
+    pub(crate) outbox: BTreeMap<i64, OutboxEvent>,
+    /// The last position that was given.
+    pub(crate) outbox_position: i64,
+    pub(crate) consumers: BTreeSet<QueueKey>,
+    /// What was not received yet.
+    pub(crate) deliveries: BTreeMap<DeliveryKey, Delivery>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,

@@ -132,6 +132,10 @@ impl PgStore {
         &self.0.pool
     }
 
+    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
+        &self.0.options
+    }
+
     pub(crate) fn multi_tenant(&self) -> bool {
         self.0.multi_tenant
     }

@@ -11,6 +11,7 @@ pub mod emitter;
 pub mod field_catalog;
 pub mod leases;
 pub mod loopback;
+pub mod outbox;
 pub mod recorder;
 pub mod sink;
 pub mod source;
