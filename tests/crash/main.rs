@@ -53,6 +53,7 @@ crash_points! {
     events_emitted = "batch.events_emitted",
     letters_settled = "batch.letters_settled",
     cursor_moved = "batch.cursor_moved",
+    notices_settled = "batch.notices_settled",
     before_commit = "batch.before_commit",
     committed = "batch.committed",
     run_closing = "run.closing",

@@ -6,6 +6,8 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod conflict_policy;
+mod connection;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod cursor;
@@ -25,12 +27,14 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
 mod outbox;
 pub mod port;
 mod run;
 mod store;
 mod subscription;
 mod table;
+mod typed_event;
 pub mod value;
 
 pub use canonical::{
@@ -38,6 +42,11 @@ pub use canonical::{
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use conflict_policy::{ConflictPolicy, ConflictRule};
+pub use connection::{
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
+    RefreshLease, RefreshTurn, Refreshed, Resealed, Sealed,
+};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
@@ -57,25 +66,30 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
-    SubscriptionId, TenantId, UserId,
+    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId,
+    Provider, RunId, SubscriptionId, TenantId, UserId,
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
 pub use outbox::{
     AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, EventBody, FailedDelivery, Lane, OutboxEvent,
     ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
 };
 pub use port::audit::AuditLog;
+pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
+pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::WebhookInbox;
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
 pub use port::recorder::RunRecorder;
+pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
     ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,
@@ -91,4 +105,7 @@ pub use store::{Store, StorePorts};
 pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
+pub use typed_event::{
+    AppEvent, ChangeSet, EventReadError, RowChange, Step, TypedEvent, event_field, event_payload,
+};
 pub use value::{FieldValue, ValueRef};

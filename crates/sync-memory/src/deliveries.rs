@@ -111,12 +111,10 @@ fn is_meant(filter: &ParkedFilter, key: &DeliveryKey, event: &OutboxEvent) -> bo
 
 /// Parked deliveries in the order of their publishing.
 fn parked_of<'a>(state: &'a State, filter: &ParkedFilter) -> Vec<(&'a DeliveryKey, &'a Delivery)> {
-    let meant = |key: &DeliveryKey| state.outbox.get(&key.2).is_some_and(|event| is_meant(filter, key, event));
-    let mut found: Vec<_> = state
-        .deliveries
-        .iter()
-        .filter(|(key, delivery)| delivery.is_parked() && meant(key))
-        .collect();
+    let meant =
+        |key: &DeliveryKey| state.outbox.get(&key.2).is_some_and(|event| is_meant(filter, key, event));
+    let mut found: Vec<_> =
+        state.deliveries.iter().filter(|(key, delivery)| delivery.is_parked() && meant(key)).collect();
     found.sort_by(|(a, _), (b, _)| (a.2, &a.0).cmp(&(b.2, &b.0)));
     found
 }
@@ -141,7 +139,8 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
                     state.consumers.remove(&key);
                 });
                 if start == Start::Kept {
-                    let of_lane = |(position, event): (&i64, &OutboxEvent)| (event.lane == *lane).then_some(*position);
+                    let of_lane =
+                        |(position, event): (&i64, &OutboxEvent)| (event.lane == *lane).then_some(*position);
                     let kept: Vec<i64> = w.state.outbox.iter().filter_map(of_lane).collect();
                     for position in kept {
                         set(w, (consumer.clone(), lane.as_str(), position), Some(Delivery::new()));
@@ -154,7 +153,8 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
 
     async fn forget(&self, tx: &mut MemoryTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
         Ok(tx.write(|w| {
-            let waiting: Vec<_> = w.state.deliveries.keys().filter(|key| key.0 == *consumer).cloned().collect();
+            let waiting: Vec<_> =
+                w.state.deliveries.keys().filter(|key| key.0 == *consumer).cloned().collect();
             for key in waiting {
                 set(w, key, None);
             }
@@ -276,7 +276,8 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
     async fn purge(&self, tx: &mut MemoryTx, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError> {
         Ok(tx.write(|w| {
             let wanted: HashSet<i64> = w.state.deliveries.keys().map(|key| key.2).collect();
-            let is_old = |(position, event): &(&i64, &OutboxEvent)| event.at < before && !wanted.contains(position);
+            let is_old =
+                |(position, event): &(&i64, &OutboxEvent)| event.at < before && !wanted.contains(position);
             let mut old: Vec<_> =
                 w.state.outbox.iter().filter(is_old).map(|(position, event)| (event.at, *position)).collect();
             old.sort_unstable();

@@ -12,12 +12,7 @@ use crate::{MemoryStore, MemoryTx};
 
 #[async_trait]
 impl ChangeEmitter<MemoryTx> for MemoryStore {
-    async fn emit(
-        &self,
-        tx: &mut MemoryTx,
-        scope: &Scope,
-        events: &[ChangeEvent],
-    ) -> Result<(), StoreError> {
+    async fn emit(&self, tx: &mut MemoryTx, scope: &Scope, events: &[ChangeEvent]) -> Result<(), StoreError> {
         add(tx, events.iter().map(|event| from_change(scope, event)));
         Ok(())
     }
@@ -93,9 +88,9 @@ impl OutboxSignal for MemoryStore {
 #[async_trait]
 impl OutboxListener for Listener {
     async fn published(&mut self) -> Result<(), StoreError> {
-        self.0.changed().await.map_err(|source| StoreError::Refused {
-            during: "listening for events",
-            source: source.into(),
-        })
+        self.0
+            .changed()
+            .await
+            .map_err(|source| StoreError::Refused { during: "listening for events", source: source.into() })
     }
 }

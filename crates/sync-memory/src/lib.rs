@@ -1,13 +1,17 @@
 #![doc = include_str!("../README.md")]
 
+mod authorisations;
+mod connections;
 mod dead_letters;
 mod deliveries;
 mod error;
 mod events;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod loopback;
 mod recorder;
+mod refreshes;
 mod remote;
 mod scripted;
 mod sink;

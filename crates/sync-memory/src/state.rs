@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalId, OutboxEvent, RecordedItem, Redirect,
-    Run, RunId, Scope, Subscription, SubscriptionId, TenantId, Version,
+    Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField, LocalId,
+    Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
+    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
@@ -37,9 +38,39 @@ pub(crate) struct State {
     pub(crate) consumers: BTreeSet<QueueKey>,
     /// What was not received yet.
     pub(crate) deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// Notices by position.
+    pub(crate) notices: BTreeMap<i64, NoticeRow>,
+    pub(crate) notice_positions: HashMap<NoticeKey, i64>,
+    /// How many notices were ever staged.
+    pub(crate) notices_staged: i64,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
+    pub(crate) connections: BTreeMap<ConnectionKey, ConnectionRow>,
+    /// In the order of their keeping.
+    pub(crate) grants: Vec<GrantRow>,
+    /// By tenant and digest of the state.
+    pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
+}
+
+#[derive(Clone)]
+pub(crate) struct ConnectionRow {
+    pub(crate) connection: Connection,
+    /// The fencing token of the latest right to refresh.
+    pub(crate) token: i64,
+}
+
+#[derive(Clone)]
+pub(crate) struct GrantRow {
+    pub(crate) key: ConnectionKey,
+    pub(crate) provider: Provider,
+    pub(crate) grantor: Grantor,
+}
+
+#[derive(Clone)]
+pub(crate) struct AuthorisationRow {
+    pub(crate) pending: PendingAuthorisation,
+    pub(crate) used: bool,
 }
 
 pub(crate) struct RunRow {
@@ -77,6 +108,20 @@ pub(crate) struct LeaseRow {
     pub(crate) token: i64,
     /// `None` when it was given up.
     pub(crate) expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct NoticeRow {
+    pub(crate) waiting: WaitingNotice,
+    pub(crate) settled_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct NoticeKey {
+    tenant: Option<TenantId>,
+    connection: ConnectionId,
+    subscription: SubscriptionId,
+    dedup_key: Box<str>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,6 +162,26 @@ impl RecordKey {
             connection: scope.connection.clone(),
             entity: entity.to_owned(),
             external_id: external_id.clone(),
+        }
+    }
+}
+
+impl NoticeKey {
+    pub(crate) fn new(scope: &Scope, dedup_key: &str) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            subscription: scope.subscription,
+            dedup_key: dedup_key.into(),
+        }
+    }
+
+    pub(crate) fn of(notice: &Notice) -> Self {
+        Self {
+            tenant: notice.key.tenant.clone(),
+            connection: notice.key.connection.clone(),
+            subscription: notice.subscription,
+            dedup_key: notice.dedup_key.clone(),
         }
     }
 }

@@ -196,12 +196,7 @@ impl DeliveryStore<PgTx> for PgStore {
         }
     }
 
-    async fn acknowledge(
-        &self,
-        tx: &mut PgTx,
-        key: &ClaimKey,
-        positions: &[i64],
-    ) -> Result<u64, StoreError> {
+    async fn acknowledge(&self, tx: &mut PgTx, key: &ClaimKey, positions: &[i64]) -> Result<u64, StoreError> {
         if positions.is_empty() {
             return Ok(0);
         }
@@ -211,12 +206,7 @@ impl DeliveryStore<PgTx> for PgStore {
         Ok(n_done.cast_unsigned())
     }
 
-    async fn fail(
-        &self,
-        tx: &mut PgTx,
-        key: &ClaimKey,
-        failed: &[FailedDelivery],
-    ) -> Result<(), StoreError> {
+    async fn fail(&self, tx: &mut PgTx, key: &ClaimKey, failed: &[FailedDelivery]) -> Result<(), StoreError> {
         if failed.is_empty() {
             return Ok(());
         }
@@ -307,11 +297,7 @@ fn failures(failed: &[FailedDelivery]) -> [Column; 4] {
 /// A row of `CLAIM`; none where nothing was taken.
 fn claimed(row: &PgRow) -> Result<Option<ClaimedEvent>, StoreError> {
     let Some(position) = get::<Option<i64>>(row, 1)? else { return Ok(None) };
-    Ok(Some(ClaimedEvent {
-        position,
-        attempts: get::<i32>(row, 2)?.cast_unsigned(),
-        event: read(row, 3)?,
-    }))
+    Ok(Some(ClaimedEvent { position, attempts: get::<i32>(row, 2)?.cast_unsigned(), event: read(row, 3)? }))
 }
 
 fn parked(row: &PgRow) -> Result<ParkedDelivery, StoreError> {

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod copy;
 mod cursors;
 mod dead_letters;
@@ -9,9 +11,11 @@ mod decode;
 mod deliveries;
 mod error;
 mod field_catalog;
+mod inbox;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod signal;
 mod store;
 mod subscriptions;

@@ -92,8 +92,7 @@ const QUEUES: &str = "select c.consumer, c.lane, count(d.position) filter (where
      from sync_consumers c left join sync_deliveries d on d.consumer = c.consumer and d.lane = c.lane \
      left join sync_outbox o on o.position = d.position group by c.consumer, c.lane order by c.consumer, c.lane";
 
-const QUEUE_COLUMNS: [&str; 7] =
-    ["consumer", "lane", "waiting", "claimed", "retrying", "parked", "oldest"];
+const QUEUE_COLUMNS: [&str; 7] = ["consumer", "lane", "waiting", "claimed", "retrying", "parked", "oldest"];
 
 const PURGE: &str = "delete from sync_outbox where position in (select o.position from sync_outbox o where o.at < ?1 \
      and not exists (select 1 from sync_deliveries d where d.position = o.position) \
@@ -114,8 +113,10 @@ impl DeliveryStore<SqliteTx> for SqliteStore {
         let lanes = JsonRows::texts(lanes.iter().map(|lane| lane.as_str()));
         let register = sqlx::query(REGISTER).bind(consumer.as_str()).bind(lanes.finish()).bind(instant(now));
         let rows = tx.fetch_all(register).await.map_err(store_error(DURING))?;
-        let added: Vec<&str> =
-            rows.iter().map(|row| Stored::new(row, "sync_consumers", &["lane"]).text(0)).collect::<Result<_, _>>()?;
+        let added: Vec<&str> = rows
+            .iter()
+            .map(|row| Stored::new(row, "sync_consumers", &["lane"]).text(0))
+            .collect::<Result<_, _>>()?;
         if start == Start::Kept && !added.is_empty() {
             let added = JsonRows::texts(added.into_iter());
             let catch_up = sqlx::query(CATCH_UP).bind(consumer.as_str()).bind(added.finish());
@@ -300,8 +301,7 @@ async fn free(tx: &mut SqliteTx, key: &ClaimKey, records: &[&str]) -> Result<(),
         return Ok(());
     }
     let records = JsonRows::texts(records.iter().copied());
-    let free =
-        sqlx::query(FREE).bind(key.consumer.as_str()).bind(key.lane.as_str()).bind(records.finish());
+    let free = sqlx::query(FREE).bind(key.consumer.as_str()).bind(key.lane.as_str()).bind(records.finish());
     tx.execute(free).await.map(drop).map_err(store_error("letting later events of a record go on"))
 }
 
@@ -350,9 +350,8 @@ fn parked(row: &SqliteRow) -> Result<ParkedDelivery, StoreError> {
     })
 }
 
-const PARKED_COLUMNS: [&str; 19] = [
-    "id", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "consumer", "attempts", "error", "state",
-];
+const PARKED_COLUMNS: [&str; 19] =
+    ["id", "", "", "", "", "", "", "", "", "", "", "", "", "", "", "consumer", "attempts", "error", "state"];
 
 fn queue(row: &SqliteRow) -> Result<QueueState, StoreError> {
     let row = Stored::new(row, "sync_consumers", &QUEUE_COLUMNS);

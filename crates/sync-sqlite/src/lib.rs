@@ -1,17 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod audit;
+mod authorisations;
 mod config;
+mod connections;
 mod cursors;
 mod dead_letters;
 mod decode;
 mod deliveries;
 mod error;
 mod field_catalog;
+mod inbox;
 mod json;
 mod leases;
 mod outbox;
 mod recorder;
+mod refreshes;
 mod signal;
 mod store;
 mod subscriptions;

@@ -18,9 +18,9 @@ impl OutboxSignal for SqliteStore {
 #[async_trait]
 impl OutboxListener for Listener {
     async fn published(&mut self) -> Result<(), StoreError> {
-        self.0.changed().await.map_err(|source| StoreError::Refused {
-            during: "listening for events",
-            source: source.into(),
-        })
+        self.0
+            .changed()
+            .await
+            .map_err(|source| StoreError::Refused { during: "listening for events", source: source.into() })
     }
 }

@@ -222,7 +222,12 @@ impl UnitOfWork for SqliteStore {
     async fn begin(&self) -> Result<SqliteTx, StoreError> {
         let transaction = self.begin_immediate("opening a transaction").await?;
         self.0.n_statements.fetch_add(1, Ordering::Relaxed);
-        Ok(SqliteTx::new(transaction, self.0.multi_tenant, Arc::clone(&self.0.n_statements), Arc::clone(&self.0.published)))
+        Ok(SqliteTx::new(
+            transaction,
+            self.0.multi_tenant,
+            Arc::clone(&self.0.n_statements),
+            Arc::clone(&self.0.published),
+        ))
     }
 
     async fn commit(&self, tx: SqliteTx) -> Result<(), StoreError> {

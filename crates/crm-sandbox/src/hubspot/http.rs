@@ -2,6 +2,7 @@
 
 mod account;
 mod associations;
+mod authorize;
 mod batch;
 mod control;
 mod error;

@@ -25,11 +25,14 @@
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the case, and says where")]
 
 mod fixture;
+mod grants;
 mod macros;
 mod sample;
 mod setup;
 
 pub mod audit;
+pub mod authorisations;
+pub mod connections;
 pub mod cursors;
 pub mod custom_fields;
 pub mod dead_letters;
@@ -37,13 +40,16 @@ pub mod eav;
 pub mod emitter;
 pub mod entity;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
 pub mod loopback;
 pub mod merges;
+pub mod outbox;
 pub mod pace;
 pub mod recorder;
+pub mod refreshes;
 pub mod replay;
 pub mod sink;
 pub mod source;
@@ -53,8 +59,8 @@ pub mod unit_of_work;
 pub mod values;
 
 pub use fixture::{
-    CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
-    run_custom_fields, run_loopback, run_source,
+    ConnectionFixture, CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture,
+    Tenancy, TxOf, run, run_custom_fields, run_loopback, run_source,
 };
 pub use sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,

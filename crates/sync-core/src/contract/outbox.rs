@@ -16,7 +16,10 @@ use crate::{
 };
 
 /// A store whose events are delivered.
-pub trait OutboxFixture: StoreFixture<Store: Outbox<TxOf<Self>> + DeliveryStore<TxOf<Self>> + OutboxSignal> {}
+pub trait OutboxFixture:
+    StoreFixture<Store: Outbox<TxOf<Self>> + DeliveryStore<TxOf<Self>> + OutboxSignal>
+{
+}
 
 impl<F> OutboxFixture for F where
     F: StoreFixture<Store: Outbox<TxOf<F>> + DeliveryStore<TxOf<F>> + OutboxSignal>
@@ -57,7 +60,8 @@ pub async fn applied_changes_are_events<F: OutboxFixture>(f: F) {
     let scope = subscribe(&*store).await;
     let run = open_run(&*store, &scope).await;
     let sent = change(run, &"r1".into(), "Ünïcode 🦀");
-    commit(&*store, async |tx| f.emitter().emit(tx, &scope, std::slice::from_ref(&sent)).await.unwrap()).await;
+    commit(&*store, async |tx| f.emitter().emit(tx, &scope, std::slice::from_ref(&sent)).await.unwrap())
+        .await;
     let heard = drain(&f, "one", Lane::Change, 10).await;
     let expected = OutboxEvent {
         id: sent.id,
@@ -117,7 +121,8 @@ pub async fn record_is_not_overtaken<F: OutboxFixture>(f: F) {
 /// INV-OUT-2: the same external id of another tenant, account or entity is another record.
 pub async fn records_are_told_apart<F: OutboxFixture>(f: F) {
     register(&f, "one", &[Lane::Change]).await;
-    let base = OutboxEvent { tenant: Some("a".into()), connection: Some("x".into()), ..message(1, Some("r1")) };
+    let base =
+        OutboxEvent { tenant: Some("a".into()), connection: Some("x".into()), ..message(1, Some("r1")) };
     publish(&f, std::slice::from_ref(&base)).await;
     assert_eq!(of(&claim(&f, "one", Lane::Change, 0, 10).await.1), [1]);
     let other = |n: u128, event: OutboxEvent| OutboxEvent { id: EventId(Uuid::from_u128(n)), ..event };
@@ -364,10 +369,8 @@ pub async fn queues_tell_the_lag<F: OutboxFixture>(f: F) {
     let (_, claimed) = claim(&f, "one", Lane::Change, 0, 1).await;
     let store = f.store();
     let queues = commit(&*store, async |tx| store.queues(tx).await.unwrap()).await;
-    let told: Vec<_> = queues
-        .iter()
-        .map(|q| (q.consumer.as_str(), q.lane, q.waiting, q.claimed, q.oldest))
-        .collect();
+    let told: Vec<_> =
+        queues.iter().map(|q| (q.consumer.as_str(), q.lane, q.waiting, q.claimed, q.oldest)).collect();
     let n_claimed = claimed.len() as u64;
     let expected = [
         ("one", Lane::Change, 3, n_claimed, Some(at(1))),
@@ -385,11 +388,13 @@ pub async fn listener_is_told_of_commits<F: OutboxFixture>(f: F) {
     let mut listener = store.listen().await.unwrap();
     publish(&f, &[message(1, Some("r1"))]).await;
     within(listener.published()).await.unwrap();
-    let (told, ()) = tokio::join!(within(listener.published()), publish(&f, &[message(2, Some("r1"))]));
+    let later = [message(2, Some("r1"))];
+    let (told, ()) = tokio::join!(within(listener.published()), publish(&f, &later));
     told.unwrap();
     let (key, claimed) = claim(&f, "one", Lane::Change, 0, 10).await;
     fail(&f, &key, &claimed, AfterFailure::Park).await;
-    let (told, _) = tokio::join!(within(listener.published()), replay(&f, &ParkedFilter::default()));
+    let all = ParkedFilter::default();
+    let (told, _) = tokio::join!(within(listener.published()), replay(&f, &all));
     told.unwrap();
 }
 
@@ -451,7 +456,14 @@ fn not_meant(claimed: &ClaimedEvent) -> [ParkedFilter; 3] {
 
 fn request(consumer: &str, lane: Lane, now: i64, limit: u32) -> ClaimRequest {
     let until: DateTime<Utc> = at(now + 30);
-    ClaimRequest { consumer: consumer.into(), lane, claim: ClaimId(Uuid::now_v7()), now: at(now), until, limit }
+    ClaimRequest {
+        consumer: consumer.into(),
+        lane,
+        claim: ClaimId(Uuid::now_v7()),
+        now: at(now),
+        until,
+        limit,
+    }
 }
 
 async fn register<F: OutboxFixture>(f: &F, consumer: &str, lanes: &[Lane]) {
@@ -524,17 +536,16 @@ async fn fail<F: OutboxFixture>(f: &F, key: &ClaimKey, claimed: &[ClaimedEvent],
     commit(&*store, async |tx| store.fail(tx, key, &failed).await.unwrap()).await;
 }
 
-/// Claims and acknowledges until nothing is due.
+/// Claims and acknowledges until nothing is due; answers in the order of the claims.
 async fn drain<F: OutboxFixture>(f: &F, consumer: &str, lane: Lane, limit: u32) -> Vec<OutboxEvent> {
     let mut heard = Vec::new();
     loop {
         let (key, claimed) = claim(f, consumer, lane, 0, limit).await;
         if claimed.is_empty() {
-            heard.sort_by_key(|(position, _)| *position);
-            return heard.into_iter().map(|(_, event)| event).collect();
+            return heard;
         }
         assert_eq!(acknowledge(f, &key, &claimed).await, claimed.len() as u64);
-        heard.extend(claimed.into_iter().map(|event| (event.position, event.event)));
+        heard.extend(claimed.into_iter().map(|event| event.event));
     }
 }
 

@@ -63,12 +63,21 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             Ok(Answer::json(200, &control.evolve(body.seed, &body.plan)))
         }
         (method, ["faults"]) => faults(&control, method, call),
+        (method, ["row-rules"]) => row_rules(&control, method, call),
+        (&Method::PUT, ["workflows"]) => {
+            control.set_workflows(call.json()?);
+            done()
+        }
         (&Method::POST, ["tokens", "expire"]) => {
             control.expire_tokens();
             done()
         }
         (&Method::POST, ["tokens", "code"]) => {
             Ok(Answer::json(201, &json!({"code": control.issue_code(call.param("verifier"))})))
+        }
+        (&Method::POST, ["uninstall"]) => {
+            control.uninstall();
+            done()
         }
         (&Method::POST, ["refresh-tokens", "revoke"]) => {
             control.revoke_refresh_tokens();
@@ -78,6 +87,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             Ok(Answer::json(201, &json!({"refresh_token": control.grant_refresh_token()})))
         }
         (&Method::GET, ["requests"]) => Ok(Answer::json(200, &control.request_counts())),
+        (&Method::GET, ["requests", "log"]) => Ok(Answer::json(200, &control.request_log())),
         (&Method::DELETE, ["requests"]) => {
             control.reset_request_counts();
             done()
@@ -159,6 +169,17 @@ fn faults(control: &HubspotControl, method: &Method, call: &Call) -> Result<Answ
         _ => return Err(ApiError::method()),
     }
     Ok(Answer::json(200, &control.faults()))
+}
+
+fn row_rules(control: &HubspotControl, method: &Method, call: &Call) -> Result<Answer, ApiError> {
+    match *method {
+        Method::GET => {}
+        Method::PUT => control.set_row_rules(call.json()?),
+        Method::POST => control.add_row_rule(call.json()?),
+        Method::DELETE => control.set_row_rules(Vec::new()),
+        _ => return Err(ApiError::method()),
+    }
+    Ok(Answer::json(200, &control.row_rules()))
 }
 
 /// Keys that are given replace those in force.
