@@ -32,11 +32,13 @@ mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
 mod notice;
+mod outbox;
 pub mod port;
 mod run;
 mod store;
 mod subscription;
 mod table;
+mod typed_event;
 pub mod value;
 mod writeback;
 
@@ -71,8 +73,8 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
-    SubscriptionId, TenantId, UserId,
+    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId,
+    Provider, RunId, SubscriptionId, TenantId, UserId,
 };
 pub use local_change::{
     Adoption, EditId, EditOperation, FoldedEdit, FoldedField, Intent, LocalEdit, NewEdit, PLACEHOLDER_PREFIX,
@@ -81,6 +83,10 @@ pub use local_change::{
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
+pub use outbox::{
+    AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, EventBody, FailedDelivery, Lane, OutboxEvent,
+    ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
+};
 pub use port::audit::AuditLog;
 pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
@@ -95,6 +101,7 @@ pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::local_changes::LocalChangeStore;
 pub use port::loopback::{LoopbackFingerprintStore, WriteRecorder};
+pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
 pub use port::recorder::RunRecorder;
 pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
@@ -112,5 +119,8 @@ pub use store::{Store, StorePorts, WritebackPorts, WritebackStore};
 pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
+pub use typed_event::{
+    AppEvent, ChangeSet, EventReadError, RowChange, Step, TypedEvent, event_field, event_payload,
+};
 pub use value::{FieldValue, ValueRef};
 pub use writeback::{EditError, LocalEditor, Outgoing, WriteBack, WritebackOptions};

@@ -15,6 +15,7 @@ pub use crate::port::inbox::{MockCarriedRecords, MockWebhookInbox};
 pub use crate::port::leases::MockLeaseStore;
 pub use crate::port::local_changes::MockLocalChangeStore;
 pub use crate::port::loopback::{MockLoopbackFingerprintStore, MockWriteRecorder};
+pub use crate::port::outbox::{MockDeliveryStore, MockOutbox, MockOutboxListener, MockOutboxSignal};
 pub use crate::port::recorder::MockRunRecorder;
 pub use crate::port::refreshes::MockRefreshStore;
 pub use crate::port::sink::{MockLocalListing, MockSyncSink};

@@ -65,6 +65,10 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         notice_positions,
         notices_staged: _,
         outbox,
+        outbox_position: _,
+        // Of the installation.
+        consumers: _,
+        deliveries,
         tables,
         redirects,
         connections,
@@ -83,7 +87,15 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
 
     let mut budget = Budget { left: limit, erased: Vec::new() };
     leases.retain(|id, _| budget.keeps("leases", of_subscriptions.contains(id)));
-    outbox.retain(|event| budget.keeps("outbox", of_runs.contains(&event.run)));
+    deliveries.retain(|(.., position), _| {
+        let event = outbox.get(position);
+        budget.keeps("deliveries", event.is_some_and(|event| event.tenant.as_ref() == own))
+    });
+    // Behind its deliveries, which are told apart by it.
+    let waiting: HashSet<i64> = deliveries.keys().map(|(.., position)| *position).collect();
+    outbox.retain(|position, event| {
+        waiting.contains(position) || budget.keeps("outbox", event.tenant.as_ref() == own)
+    });
     letters.retain(|_, row| budget.keeps("dead_letters", row.tenant.as_ref() == own));
     redirects.retain(|key, _| budget.keeps("redirects", key.tenant.as_ref() == own));
     fields.retain(|key, _| budget.keeps("fields", key.tenant.as_ref() == own));

@@ -3,6 +3,7 @@
 mod authorisations;
 mod connections;
 mod dead_letters;
+mod deliveries;
 mod eraser;
 mod error;
 mod events;

@@ -1,15 +1,17 @@
 //! What the store holds.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor,
-    HolderId, KnownField, LocalEdit, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect,
-    Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField,
+    LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run,
+    RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
+
+use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
 #[derive(Clone, Default)]
@@ -29,12 +31,18 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
+    /// Published events by their position.
+    pub(crate) outbox: BTreeMap<i64, OutboxEvent>,
+    /// The last position that was given.
+    pub(crate) outbox_position: i64,
+    pub(crate) consumers: BTreeSet<QueueKey>,
+    /// What was not received yet.
+    pub(crate) deliveries: BTreeMap<DeliveryKey, Delivery>,
     /// Notices by position.
     pub(crate) notices: BTreeMap<i64, NoticeRow>,
     pub(crate) notice_positions: HashMap<NoticeKey, i64>,
     /// How many notices were ever staged.
     pub(crate) notices_staged: i64,
-    pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,

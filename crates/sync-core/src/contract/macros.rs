@@ -356,6 +356,36 @@ macro_rules! eav_contract {
     };
 }
 
+/// The suite of the outbox and its delivery, for one [`OutboxFixture`](crate::contract::outbox::OutboxFixture).
+#[macro_export]
+macro_rules! outbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, outbox, Single, outbox: [
+            committed_events_reach_every_consumer,
+            applied_changes_are_events,
+            new_consumer_starts_where_it_wants,
+            record_is_not_overtaken,
+            records_are_told_apart,
+            claim_takes_a_record_in_order,
+            ended_claim_is_claimed_again,
+            released_events_are_free,
+            rolled_back_claim_is_free,
+            simultaneous_claims_share,
+            consumers_and_lanes_are_apart,
+            failed_event_comes_again,
+            parked_event_waits_for_its_replay,
+            later_events_may_pass,
+            long_tail_of_a_parked_event_is_passed_by,
+            only_received_events_are_purged,
+            queues_tell_the_lag,
+            listener_is_told_of_commits,
+        ]);
+        $crate::__contract_suite!($fixture, outbox_of_tenants, Multi, outbox: [
+            events_keep_their_tenant,
+        ]);
+    };
+}
+
 /// The suite of change sources, for one [`SourceFixture`](crate::contract::SourceFixture).
 #[macro_export]
 macro_rules! source_contract {
@@ -570,6 +600,7 @@ mod tests {
             include_str!("local_changes.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
+            include_str!("outbox.rs"),
             include_str!("recorder.rs"),
             include_str!("refreshes.rs"),
             include_str!("replay.rs"),

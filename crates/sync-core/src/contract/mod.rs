@@ -52,6 +52,7 @@ pub mod local_changes;
 pub mod loopback;
 pub mod merges;
 pub mod mixed;
+pub mod outbox;
 pub mod pace;
 pub mod recorder;
 pub mod refreshes;

@@ -17,6 +17,7 @@ pub mod inbox;
 pub mod leases;
 pub mod local_changes;
 pub mod loopback;
+pub mod outbox;
 pub mod recorder;
 pub mod refreshes;
 pub mod sink;
