@@ -473,7 +473,8 @@ async fn random_calls_of_two_tenants_never_cross() {
             f.store.commit(tx).await.unwrap();
         }
     }
-    for step in 0..600 {
+    let mut last: [Option<String>; 2] = [None, None];
+    for step in 0..240 {
         let (acting, other) = if mixed.below(2) == 0 { ("zebra", "quagga") } else { ("quagga", "zebra") };
         let claimed = if mixed.below(3) == 0 { other } else { acting };
         let n_subscriptions = mixed.subscriptions.len() as u64;
@@ -488,7 +489,12 @@ async fn random_calls_of_two_tenants_never_cross() {
             user: "system".into(),
         };
         let kind = mixed.below(mixed::KINDS);
-        let before = digest(&f, &tables, other).await;
+        let (own, others) = if acting == names[0] { (0, 1) } else { (1, 0) };
+        let before = match last[others].take() {
+            Some(known) => known,
+            None => digest(&f, &tables, other).await,
+        };
+        last[own] = None;
         let mut tx = f.store.begin_for(Some(&acting.into())).await.unwrap();
         let answer = mixed::call(&f, &mut tx, &mut mixed, &scope, kind).await;
         match answer {
@@ -505,6 +511,7 @@ async fn random_calls_of_two_tenants_never_cross() {
         }
         let after = digest(&f, &tables, other).await;
         assert_eq!(after, before, "step {step}, kind {kind}: {acting} as {claimed} changed rows of {other}");
+        last[others] = Some(after);
     }
-    assert!(done > 200 && refused > 30 && seen > 20, "{done} done, {refused} refused, {seen} read their own");
+    assert!(done > 80 && refused > 15 && seen > 10, "{done} done, {refused} refused, {seen} read their own");
 }

@@ -16,3 +16,13 @@ pub(crate) struct Target {
 
 /// All of them, by name.
 pub(crate) const ALL: &[Target] = &[entity_yaml::TARGET, soql::TARGET];
+
+/// A second of a target, for its test.
+#[cfg(test)]
+fn fed(target: &Target) {
+    let outcome = crate::runner::run(target, 1, std::time::Duration::from_secs(1));
+    if let Some(failure) = outcome.failure {
+        panic!("{}: {}", failure.why, failure.shown());
+    }
+    assert!(outcome.inputs > 10, "only {} inputs", outcome.inputs);
+}

@@ -298,6 +298,7 @@ pub async fn connecting_without_tenant_is_refused<F: ConnectionFixture>(f: F) {
     let mut tx = begin(&f).await;
     let refused = f.connections().connect(&mut tx, &grant(&key("acme"), 0)).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");
+    drop(tx);
     let mut tx = begin(&f).await;
     let refused = f.connections().connection(&mut tx, &key("acme")).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");
