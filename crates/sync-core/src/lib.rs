@@ -79,7 +79,7 @@ pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
 pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, erasure_order};
 pub use port::field_catalog::FieldCatalog;
-pub use port::inbox::WebhookInbox;
+pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::loopback::LoopbackFingerprintStore;
 pub use port::recorder::RunRecorder;

@@ -10,7 +10,7 @@ pub use crate::port::dead_letters::MockDeadLetterStore;
 pub use crate::port::emitter::MockChangeEmitter;
 pub use crate::port::eraser::MockTenantEraser;
 pub use crate::port::field_catalog::MockFieldCatalog;
-pub use crate::port::inbox::MockWebhookInbox;
+pub use crate::port::inbox::{MockCarriedRecords, MockWebhookInbox};
 pub use crate::port::leases::MockLeaseStore;
 pub use crate::port::loopback::MockLoopbackFingerprintStore;
 pub use crate::port::recorder::MockRunRecorder;

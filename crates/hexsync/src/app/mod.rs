@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod drain;
 mod feed;
 mod fields;
 mod grant;
@@ -25,6 +26,7 @@ use crate::output::Out;
 
 pub(crate) use client::Client;
 pub(crate) use connection::client;
+pub(crate) use drain::Accounts;
 pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;

@@ -16,6 +16,7 @@ mod round;
 mod run;
 mod runs;
 mod sandbox;
+mod serve;
 mod subscriptions;
 
 use std::path::PathBuf;
@@ -68,6 +69,7 @@ enum Command {
     Erase(erase::Erase),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
+    Serve(serve::Serve),
 }
 
 impl Cli {
@@ -93,6 +95,7 @@ impl Cli {
             Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
+            Command::Serve(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

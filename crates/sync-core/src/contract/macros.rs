@@ -366,6 +366,34 @@ macro_rules! custom_field_contract {
     };
 }
 
+/// The suite of writers, for one [`WriterFixture`](crate::contract::WriterFixture).
+#[macro_export]
+macro_rules! writer_contract {
+    ($fixture:ty) => {
+        $crate::__writer_suite!(
+            $fixture,
+            [
+                nothing_is_nothing,
+                answers_stand_where_their_writes_do,
+                created_is_told_from_changed,
+                refused_record_holds_up_no_other,
+                create_again_finds_the_record,
+                update_again_changes_nothing,
+                archive_again_is_no_error,
+                fields_not_named_stay,
+                custom_fields_are_written_one_by_one,
+                null_clears,
+                stale_record_is_not_written_over,
+                present_version_is_written_over,
+                gone_record_is_told,
+                lost_answer_is_unknown,
+                any_text_arrives_as_it_is,
+                other_fields_are_never_sent,
+            ]
+        );
+    };
+}
+
 /// The suite of fingerprint stores, for one [`LoopbackFixture`](crate::contract::LoopbackFixture).
 #[macro_export]
 macro_rules! loopback_contract {
@@ -427,6 +455,24 @@ macro_rules! __source_suite {
                 #[tokio::test]
                 async fn $case() {
                     $crate::contract::run_source($crate::contract::source::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
+/// The module of tests on a writer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __writer_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod writer {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_writer($crate::contract::writer::$case::<$fixture>).await;
                 }
             )*
         }
