@@ -42,7 +42,7 @@ where
 
     async fn look_up(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
         let provider = Provider::from(provider);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_across_tenants().await?;
         let keys = self.store.connections_of_account(&mut tx, &provider, account).await?;
         self.store.rollback(tx).await?;
         let mut recipients = Vec::new();

@@ -2,6 +2,7 @@
 
 mod entity_yaml;
 mod soql;
+mod webhooks;
 
 /// A function that reads what comes from outside.
 pub(crate) struct Target {
@@ -15,7 +16,13 @@ pub(crate) struct Target {
 }
 
 /// All of them, by name.
-pub(crate) const ALL: &[Target] = &[entity_yaml::TARGET, soql::TARGET];
+pub(crate) const ALL: &[Target] = &[
+    entity_yaml::TARGET,
+    webhooks::HUBSPOT_BODY,
+    webhooks::HUBSPOT_SIGNATURE,
+    webhooks::SALESFORCE_MESSAGE,
+    soql::TARGET,
+];
 
 /// A second of a target, for its test.
 #[cfg(test)]
