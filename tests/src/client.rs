@@ -59,11 +59,7 @@ impl TokenStore for Granted {
         Ok(kept.or_else(|| Some(StoredToken::from_refresh_token(self.grant.clone().into()))))
     }
 
-    async fn save(
-        &self,
-        key: &ConnectionKey,
-        token: &StoredToken,
-    ) -> Result<(), sync_auth::TokenStoreError> {
+    async fn save(&self, key: &ConnectionKey, token: &StoredToken) -> Result<(), sync_auth::TokenStoreError> {
         self.kept.save(key, token).await
     }
 }

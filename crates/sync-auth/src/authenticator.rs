@@ -12,10 +12,10 @@ use tracing::Instrument;
 use crate::error::{AuthError, DeadGrant};
 use crate::flight::Flight;
 use crate::known::Known;
-use crate::turns::Patience;
 use crate::store::TokenStore;
 use crate::strategy::AuthStrategy;
 use crate::token::AccessToken;
+use crate::turns::Patience;
 
 const DEFAULT_REFRESH_AHEAD: Duration = Duration::from_secs(300);
 /// By how much of it the time ahead differs at most from one process to the next, so that not all ask at once.

@@ -67,7 +67,12 @@ pub struct EndpointOptions {
 
 impl Default for EndpointOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), timeout: Duration::from_secs(30), plain_http: false, instance_hosts: None }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            plain_http: false,
+            instance_hosts: None,
+        }
     }
 }
 
@@ -239,7 +244,10 @@ impl TokenEndpoint {
             .filter(|seconds| *seconds >= 0.0)
             .and_then(|seconds| TimeDelta::try_seconds(seconds as i64))
             .and_then(|lifetime| now.checked_add_signed(lifetime));
-        Ok(Grant { access: AccessToken { secret: access, instance_url, issued_at: now, expires_at }, refresh_token })
+        Ok(Grant {
+            access: AccessToken { secret: access, instance_url, issued_at: now, expires_at },
+            refresh_token,
+        })
     }
 
     /// The address where the token's API lives. The token goes there, so it must be one of the provider's.

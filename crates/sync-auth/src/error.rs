@@ -119,7 +119,9 @@ pub const fn next_step(cause: EndCause) -> &'static str {
         EndCause::Policy => "let an administrator of the account allow the app, then connect again",
         EndCause::UserInactive => "connect the account again as a user who is active",
         EndCause::Client => "correct the app's client id, secret or key, then connect again or reset",
-        EndCause::AccountGone => "check whether the account still exists; forget the connection if it does not",
+        EndCause::AccountGone => {
+            "check whether the account still exists; forget the connection if it does not"
+        }
         EndCause::Clock => "set the machine's clock right, then reset the connection",
         EndCause::TokenRejected => "make a new token at the provider and put it in place of the old one",
         _ => "connect the account again",

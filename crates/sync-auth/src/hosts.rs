@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn only_the_providers_own_hosts_are_allowed() {
         let rule = HostRule::new(&["salesforce.example", "force.example"]);
-        for good in ["https://salesforce.example", "https://a.b.force.example/x?y", "https://A.Force.Example/"] {
+        for good in
+            ["https://salesforce.example", "https://a.b.force.example/x?y", "https://A.Force.Example/"]
+        {
             assert!(allows(&rule, good), "{good}");
         }
         for bad in [

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::authenticator::Shared;
 use crate::error::AuthError;
-use crate::store::{HeldTurn, Saved, StoredToken, Turn, TokenStoreError};
+use crate::store::{HeldTurn, Saved, StoredToken, TokenStoreError, Turn};
 
 /// How long one waits for another process. A little longer than a lost turn lasts.
 const LONGEST_WAIT: Duration = Duration::from_secs(75);

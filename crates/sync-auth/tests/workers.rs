@@ -11,7 +11,7 @@ use serde_json::json;
 use support::vaults::{Memory, Place, Postgres, Sqlite, tokens};
 use support::*;
 use sync_auth::{
-    Authenticator, AuthError, AuthStrategy, ClientCredential, RefreshToken, StoredToken, TokenEndpoint,
+    AuthError, AuthStrategy, Authenticator, ClientCredential, RefreshToken, StoredToken, TokenEndpoint,
     TokenRequest, TokenStore, Turn, VaultTokenStore,
 };
 use sync_core::{
@@ -49,7 +49,8 @@ impl Respond for RotatingEndpoint {
         let presented = valid.filter(|n| body.contains(&format!("refresh_token=r{n}&")));
         let Some(n) = presented else {
             *valid = None;
-            let refusal = json!({"error": "invalid_grant", "error_description": "expired access/refresh token"});
+            let refusal =
+                json!({"error": "invalid_grant", "error_description": "expired access/refresh token"});
             return ResponseTemplate::new(400).set_body_json(refusal);
         };
         *valid = Some(n + 1);
@@ -173,7 +174,10 @@ async fn lost_rotation_is_named_and_not_tried_again() {
 #[tokio::test]
 async fn crash_before_the_exchange_costs_nothing() {
     let shared = Shared::connected(Some(1800)).await;
-    assert!(matches!(shared.tokens().take_turn(&connection(), shared.clock.now()).await.unwrap(), Turn::Ours(_)));
+    assert!(matches!(
+        shared.tokens().take_turn(&connection(), shared.clock.now()).await.unwrap(),
+        Turn::Ours(_)
+    ));
     shared.clock.advance(61);
     assert_eq!(text(&shared.process().current().await.unwrap()), "a1");
     assert_eq!(shared.row().await.unresolved_since, None);
@@ -297,7 +301,10 @@ async fn doubt_means_nothing_where_tokens_do_not_rotate() {
     let shared = Shared::connected(Some(1800)).await;
     let stored = StoredToken { rotates: Some(false), ..StoredToken::from_refresh_token("r0".into()) };
     shared.tokens().save(&connection(), &stored).await.unwrap();
-    assert!(matches!(shared.tokens().take_turn(&connection(), shared.clock.now()).await.unwrap(), Turn::Ours(_)));
+    assert!(matches!(
+        shared.tokens().take_turn(&connection(), shared.clock.now()).await.unwrap(),
+        Turn::Ours(_)
+    ));
     shared.clock.advance(61);
     shared.provider.fail_next(dead());
     let AuthError::NeedsReauthorisation { grant } = shared.process().current().await.unwrap_err() else {

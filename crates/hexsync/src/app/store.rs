@@ -78,6 +78,9 @@ pub(super) async fn open_postgres(
     if let Some(size) = config.database.pool_size {
         builder = builder.pool_size(size);
     }
+    if let Some(role) = &config.database.tenant_role {
+        builder = builder.tenant_role(Some(role.as_str()).filter(|role| !role.is_empty()));
+    }
     let store = builder.connect().await?;
     ready(&store, opening).await?;
     Ok(store)

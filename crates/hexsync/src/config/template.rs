@@ -9,6 +9,9 @@ pub(crate) const TEMPLATE: &str = r#"# Hexsync. Every key, its default and what 
 url = "sqlite:hexsync.db"
 # url_env = "HEXSYNC_DATABASE_URL"
 # pool_size = 8
+# PostgreSQL, where tenants are told apart: the role that transactions step down to; "" where none can be made and
+# the login is an ordinary one.
+# tenant_role = "hexsync_app"
 
 [engine]
 # Whether tenants are told apart; every connection then names its tenant.

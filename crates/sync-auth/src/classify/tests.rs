@@ -1,7 +1,13 @@
 use super::*;
 
 fn classify(status: u16, body: &str) -> AuthError {
-    let refusal = Refusal { status, retry_after: None, body: body.as_bytes(), now: DateTime::UNIX_EPOCH, server_time: None };
+    let refusal = Refusal {
+        status,
+        retry_after: None,
+        body: body.as_bytes(),
+        now: DateTime::UNIX_EPOCH,
+        server_time: None,
+    };
     refusal.classify(|text| text.contains("hunter2"))
 }
 
@@ -86,7 +92,8 @@ fn description_is_cut_and_can_not_forge_a_log_line() {
 #[test]
 fn throttling_waits_as_told_within_an_hour() {
     let wait = |retry_after| {
-        let refusal = Refusal { status: 429, retry_after, body: b"", now: DateTime::UNIX_EPOCH, server_time: None };
+        let refusal =
+            Refusal { status: 429, retry_after, body: b"", now: DateTime::UNIX_EPOCH, server_time: None };
         match refusal.classify(|_| false) {
             AuthError::Throttled { retry_after } => retry_after,
             other => panic!("{other:?}"),
@@ -100,12 +107,21 @@ fn throttling_waits_as_told_within_an_hour() {
 #[test]
 fn refusals_name_their_cause() {
     let cases = [
-        (r#"{"error":"invalid_grant","error_description":"expired access/refresh token"}"#, EndCause::Revoked),
+        (
+            r#"{"error":"invalid_grant","error_description":"expired access/refresh token"}"#,
+            EndCause::Revoked,
+        ),
         (r#"{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}"#, EndCause::Revoked),
-        (r#"{"status":"BAD_HUB","message":"missing or unknown hub id","error":"access_denied"}"#, EndCause::AccountGone),
+        (
+            r#"{"status":"BAD_HUB","message":"missing or unknown hub id","error":"access_denied"}"#,
+            EndCause::AccountGone,
+        ),
         (r#"{"error":"invalid_grant","error_description":"Inactive organization"}"#, EndCause::AccountGone),
         (r#"{"error":"inactive_user","error_description":"user is inactive"}"#, EndCause::UserInactive),
-        (r#"{"error":"invalid_client_id","error_description":"client identifier invalid"}"#, EndCause::Client),
+        (
+            r#"{"error":"invalid_client_id","error_description":"client identifier invalid"}"#,
+            EndCause::Client,
+        ),
         (r#"{"error":"invalid_grant","error_description":"audience is invalid"}"#, EndCause::Client),
         (
             r#"{"error":"invalid_grant","error_description":"user hasn't approved this consumer"}"#,

@@ -71,8 +71,8 @@ impl KeyRing {
             if key.iter().all(|byte| *byte == 0) || key.iter().all(|byte| *byte == u8::MAX) {
                 return Err(KeyError::Weak(id.to_owned()));
             }
-            let cipher = RandomizedNonceKey::new(&AES_256_GCM, &*key)
-                .map_err(|_| KeyError::Length(id.to_owned()))?;
+            let cipher =
+                RandomizedNonceKey::new(&AES_256_GCM, &*key).map_err(|_| KeyError::Length(id.to_owned()))?;
             if keys.insert(id.to_owned(), cipher).is_some() {
                 return Err(KeyError::Twice(id.to_owned()));
             }
@@ -80,7 +80,11 @@ impl KeyRing {
         }
         let active = active.or(first).ok_or(KeyError::Empty)?;
         if !keys.contains_key(active) {
-            return Err(if keys.is_empty() { KeyError::Empty } else { KeyError::NoActive(active.to_owned()) });
+            return Err(if keys.is_empty() {
+                KeyError::Empty
+            } else {
+                KeyError::NoActive(active.to_owned())
+            });
         }
         Ok(Self { active: active.to_owned(), keys })
     }

@@ -49,7 +49,9 @@ pub struct Vault {
 #[non_exhaustive]
 pub enum VaultError {
     /// The key is not in the ring.
-    #[error("the secrets are sealed under key `{0}`, which is not among the configured keys; add it, or connect the account again")]
+    #[error(
+        "the secrets are sealed under key `{0}`, which is not among the configured keys; add it, or connect the account again"
+    )]
     UnknownKey(String),
     /// It was changed, or is somebody else's.
     #[error("the secrets don't belong to this connection or were changed; connect the account again")]
@@ -92,8 +94,7 @@ impl Vault {
         let head = Envelope::head(key_id);
         let aad = Aad::from(authenticated(&head, key, purpose));
         // Sealed in place: the memory that held the secret holds ciphertext afterwards.
-        let nonce =
-            cipher.seal_in_place_append_tag(aad, &mut *secret).map_err(|_| VaultError::Sealing)?;
+        let nonce = cipher.seal_in_place_append_tag(aad, &mut *secret).map_err(|_| VaultError::Sealing)?;
         let bytes = Envelope::write(head, nonce.as_ref(), &secret);
         Ok(Sealed { key_id: key_id.to_owned(), bytes })
     }

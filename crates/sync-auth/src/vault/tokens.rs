@@ -10,9 +10,9 @@ use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sync_core::{
-    Clock, Connection, ConnectionKey, ConnectionStatus, ConnectionStore, EndCause, GrantEnd,
-    HolderId, IdGenerator, NewGrant, Provider, RefreshLease, RefreshStore, RefreshTurn, Refreshed, Sealed,
-    StoreError, SystemClock, TimeOrderedIds, UnitOfWork,
+    Clock, Connection, ConnectionKey, ConnectionStatus, ConnectionStore, EndCause, GrantEnd, HolderId,
+    IdGenerator, NewGrant, Provider, RefreshLease, RefreshStore, RefreshTurn, Refreshed, Sealed, StoreError,
+    SystemClock, TimeOrderedIds, UnitOfWork,
 };
 use url::Url;
 
@@ -141,7 +141,8 @@ where
         let mut tx = self.store.begin_for(key.tenant.as_ref()).await.map_err(failed)?;
         // Strategies that need no grant begin without a row.
         self.store.announce_connection(&mut tx, key, &self.provider, now).await.map_err(failed)?;
-        let turn = self.store.take_refresh(&mut tx, key, &self.holder, now, self.turn).await.map_err(failed)?;
+        let turn =
+            self.store.take_refresh(&mut tx, key, &self.holder, now, self.turn).await.map_err(failed)?;
         self.store.commit(tx).await.map_err(failed)?;
         Ok(match turn {
             RefreshTurn::Held { lease, unresolved_since } => {

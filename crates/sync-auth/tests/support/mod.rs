@@ -208,7 +208,9 @@ pub fn refresh_text(stored: &StoredToken) -> &str {
 
 pub fn dead() -> AuthError {
     let since = ManualClock::default().now();
-    AuthError::NeedsReauthorisation { grant: DeadGrant { cause: EndCause::Revoked, code: "invalid_grant".into(), detail: None, since } }
+    AuthError::NeedsReauthorisation {
+        grant: DeadGrant { cause: EndCause::Revoked, code: "invalid_grant".into(), detail: None, since },
+    }
 }
 
 pub fn transient() -> AuthError {
