@@ -21,7 +21,9 @@ mod reader;
 mod record;
 mod rows;
 mod search;
+mod to;
 mod wire;
+mod writer;
 
 pub use client::{HubspotClient, HubspotClientBuilder};
 pub use config::{CustomFieldSelection, HubspotConfig};
@@ -33,3 +35,5 @@ pub use map::FromHubspot;
 pub use object::{STANDARD_OBJECTS, StandardObject, modified_property, standard_object};
 pub use poll::HubspotPollSource;
 pub use record::{HubspotRecord, RecordError};
+pub use to::ToHubspot;
+pub use writer::HubspotWriter;

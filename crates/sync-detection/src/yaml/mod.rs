@@ -39,7 +39,7 @@ mod suggest;
 
 pub use access::{FieldRead, FieldView, ProviderView, pascal_case, snake_case};
 pub use config::{
-    ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig, FieldConfig, Mode,
+    ConflictConfig, ConflictWord, ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig, FieldConfig, Mode,
     ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
 };
 pub use file::{EntityFile, EntityNames, KnownEntities};
