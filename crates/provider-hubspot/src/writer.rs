@@ -11,9 +11,7 @@ mod send;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
-use sync_core::{
-    FieldSet, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version, Written,
-};
+use sync_core::{FieldSet, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version, Written};
 
 use crate::ToHubspot;
 use crate::client::HubspotClient;

@@ -48,9 +48,7 @@ impl Classify for SalesforceAnswers {
             ("TXN_SECURITY_METERING_ERROR" | "ConcurrentPerOrgLongTxn", _) => {
                 Verdict::Throttled { wait: None }
             }
-            ("SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION", _) => {
-                Verdict::Retry { after: None }
-            }
+            ("SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION", _) => Verdict::Retry { after: None },
             (_, 408 | 420 | 500..) => Verdict::Retry { after: None },
             _ => Verdict::Permanent { code },
         }

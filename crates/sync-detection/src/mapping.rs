@@ -174,8 +174,11 @@ mod tests {
 
     #[test]
     fn last_transform_is_turned_back_first() {
-        const QUANTITY: FieldMapping =
-            FieldMapping::through("hs_quantity", "quantity", const { &[Transform::Number, Transform::ToInteger] });
+        const QUANTITY: FieldMapping = FieldMapping::through(
+            "hs_quantity",
+            "quantity",
+            const { &[Transform::Number, Transform::ToInteger] },
+        );
         assert!(QUANTITY.is_writable());
         assert_eq!(QUANTITY.write_back(ValueRef::Int(12)), Ok(FieldValue::Text("12".to_owned())));
         let rounded = FieldMapping::through("a", "a", const { &[Transform::Number, Transform::Round(0)] });

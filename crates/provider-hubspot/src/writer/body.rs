@@ -43,7 +43,8 @@ impl Body {
                 if to.is_some() || !create {
                     links.push(Link { object: other.to_owned(), to });
                 }
-            } else if let Some(property) = object.property(&mapping.source).filter(|property| takes(property)) {
+            } else if let Some(property) = object.property(&mapping.source).filter(|property| takes(property))
+            {
                 body.put(property, &value, create)?;
             } else {
                 left_out.push(&mapping.source);
@@ -55,7 +56,11 @@ impl Body {
             }
         }
         if !left_out.is_empty() {
-            tracing::warn!(object = object.name, properties = left_out.join(","), "not writable, so not sent");
+            tracing::warn!(
+                object = object.name,
+                properties = left_out.join(","),
+                "not writable, so not sent"
+            );
             if body.is_empty() && links.is_empty() {
                 return Err(nothing_left(object, &left_out));
             }
@@ -63,13 +68,17 @@ impl Body {
         Ok((body, links))
     }
 
-    fn put(&mut self, property: &PropertyDescription, value: &FieldValue, create: bool) -> Result<(), Written> {
+    fn put(
+        &mut self,
+        property: &PropertyDescription,
+        value: &FieldValue,
+        create: bool,
+    ) -> Result<(), Written> {
         if create && value.is_null() {
             return Ok(());
         }
-        let text = encode(value, property.property_type).ok_or_else(|| {
-            refuse(&property.name, "takes another kind of value than the record holds")
-        })?;
+        let text = encode(value, property.property_type)
+            .ok_or_else(|| refuse(&property.name, "takes another kind of value than the record holds"))?;
         self.0.insert(property.name.clone(), text);
         Ok(())
     }
@@ -119,9 +128,13 @@ fn encode(value: &FieldValue, property_type: PropertyType) -> Option<String> {
     use PropertyType as P;
     match (value, property_type) {
         (FieldValue::Null, _) => Some(String::new()),
-        (FieldValue::Text(text), P::Bool) => (["true", "false", ""].contains(&text.as_str())).then(|| text.clone()),
+        (FieldValue::Text(text), P::Bool) => {
+            (["true", "false", ""].contains(&text.as_str())).then(|| text.clone())
+        }
         (FieldValue::Bool(truth), P::Bool | P::Enumeration | P::String | P::Other) => Some(truth.to_string()),
-        (FieldValue::Int(number), P::Number | P::String | P::Enumeration | P::Other) => Some(number.to_string()),
+        (FieldValue::Int(number), P::Number | P::String | P::Enumeration | P::Other) => {
+            Some(number.to_string())
+        }
         (FieldValue::Decimal(number), P::Number | P::String | P::Enumeration | P::Other) => {
             Some(number.to_string())
         }
@@ -132,7 +145,9 @@ fn encode(value: &FieldValue, property_type: PropertyType) -> Option<String> {
         (FieldValue::Instant(moment), P::Datetime | P::String | P::Other) => {
             Some(moment.to_rfc3339_opts(SecondsFormat::Millis, true))
         }
-        (FieldValue::Text(moment), P::Datetime) => encode(&FieldValue::Instant(parse_instant(moment)?), property_type),
+        (FieldValue::Text(moment), P::Datetime) => {
+            encode(&FieldValue::Instant(parse_instant(moment)?), property_type)
+        }
         // A semicolon in front would add to what is there instead of replacing it.
         (FieldValue::Text(words), P::Enumeration) => Some(words.trim_start_matches(';').to_owned()),
         (FieldValue::Text(text), P::String | P::PhoneNumber | P::ObjectCoordinates | P::Json | P::Other) => {
@@ -170,10 +185,18 @@ mod tests {
             (FieldValue::Null, PropertyType::Number, ""),
             (FieldValue::Bool(false), PropertyType::Bool, "false"),
             (FieldValue::Int(-7), PropertyType::Number, "-7"),
-            (decimal("79228162514264337593543950.335"), PropertyType::Number, "79228162514264337593543950.335"),
+            (
+                decimal("79228162514264337593543950.335"),
+                PropertyType::Number,
+                "79228162514264337593543950.335",
+            ),
             (text("1e3"), PropertyType::Number, "1000"),
             (FieldValue::Date("2026-03-31".parse().unwrap()), PropertyType::Date, "2026-03-31"),
-            (FieldValue::Date("2026-03-31".parse().unwrap()), PropertyType::Datetime, "2026-03-31T00:00:00.000Z"),
+            (
+                FieldValue::Date("2026-03-31".parse().unwrap()),
+                PropertyType::Datetime,
+                "2026-03-31T00:00:00.000Z",
+            ),
             (
                 FieldValue::Instant("2026-03-31T09:30:00.5Z".parse().unwrap()),
                 PropertyType::Datetime,

@@ -70,8 +70,11 @@ fn input<'a>(row: &'a Row, key: Option<&'a str>) -> Input<'a> {
             properties: Some(body.clone()),
             object_write_trace_id: trace,
         },
-        Action::Archive { id } => {
-            Input { id: Some(id.to_string()), id_property: None, properties: None, object_write_trace_id: None }
-        }
+        Action::Archive { id } => Input {
+            id: Some(id.to_string()),
+            id_property: None,
+            properties: None,
+            object_write_trace_id: None,
+        },
     }
 }

@@ -99,7 +99,10 @@ impl HubspotClient {
         let kinds: Vec<Kind> = labels
             .iter()
             .filter(|label| label.is_primary() || label.is_plain())
-            .map(|label| Kind { association_category: label.category.clone(), association_type_id: label.type_id })
+            .map(|label| Kind {
+                association_category: label.category.clone(),
+                association_type_id: label.type_id,
+            })
             .collect();
         let (mut new, mut old, mut changed) = (Vec::new(), Vec::new(), Vec::new());
         for (id, link) in wanted {
@@ -110,7 +113,9 @@ impl HubspotClient {
             }
             changed.push(*id);
             if let Some(other) = link {
-                new.push(json!({"from": {"id": id.to_string()}, "to": {"id": other.to_string()}, "types": kinds}));
+                new.push(
+                    json!({"from": {"id": id.to_string()}, "to": {"id": other.to_string()}, "types": kinds}),
+                );
             }
             let goes = |other: &HubspotId| {
                 Some(*other) != *link && (link.is_none() || !has_primary || Some(*other) == held)
@@ -153,8 +158,12 @@ impl HubspotClient {
             let told: Changed =
                 read_json(answer.bytes()).map_err(|what| CallError::Garbled { call, what })?;
             if let Some(error) = told.errors.first() {
-                let category: String = error.category.chars().filter(char::is_ascii_graphic).take(60).collect();
-                return Err(CallError::Garbled { call, what: format!("part of the batch failed ({category})") });
+                let category: String =
+                    error.category.chars().filter(char::is_ascii_graphic).take(60).collect();
+                return Err(CallError::Garbled {
+                    call,
+                    what: format!("part of the batch failed ({category})"),
+                });
             }
             finished(told.status.as_deref(), &[]).map_err(|what| CallError::Garbled { call, what })?;
         }
@@ -168,7 +177,8 @@ impl HubspotClient {
         }
 
         let path = format!("{}/{from}/{to}/labels", self.associations_path());
-        let answer: Answer = self.read(ApiRequest::get("list kinds of associations", path), read_json).await?;
+        let answer: Answer =
+            self.read(ApiRequest::get("list kinds of associations", path), read_json).await?;
         Ok(answer.results)
     }
 

@@ -191,7 +191,8 @@ impl RowError {
             let json = self.message.split_once('[').map(|(_, rest)| format!("[{rest}"))?;
             serde_json::from_str::<Vec<Cause>>(&json).ok()
         };
-        let causes = if self.errors.is_empty() { embedded().unwrap_or_default() } else { self.errors.clone() };
+        let causes =
+            if self.errors.is_empty() { embedded().unwrap_or_default() } else { self.errors.clone() };
         let one = |cause: Cause| {
             let named = cause.context.get("propertyName").and_then(|names| names.get(0)?.as_str());
             let property = cause.name.clone().or_else(|| named.map(str::to_owned))?;
@@ -212,7 +213,8 @@ mod tests {
     use crate::writer::body::Body;
 
     fn create() -> Row {
-        let action = Action::Create { key: "k-1".to_owned(), body: Body::default().with("email", "ann@x.test") };
+        let action =
+            Action::Create { key: "k-1".to_owned(), body: Body::default().with("email", "ann@x.test") };
         Row { at: 0, trace: "t-1".to_owned(), action, links: Vec::new() }
     }
 
@@ -230,7 +232,8 @@ mod tests {
     fn error_finds_its_row_by_trace_or_id() {
         let traced = error(serde_json::json!({"context": {"objectWriteTraceId": ["t-1"]}}));
         assert!(traced.is_of(&create()) && !traced.is_of(&update()));
-        let missing = error(serde_json::json!({"category": "OBJECT_NOT_FOUND", "context": {"ids": ["5551"]}}));
+        let missing =
+            error(serde_json::json!({"category": "OBJECT_NOT_FOUND", "context": {"ids": ["5551"]}}));
         assert!(missing.is_of(&update()) && !missing.is_of(&create()));
         assert_eq!(missing.meaning(&update(), None), Failure::Missing);
     }
@@ -240,7 +243,9 @@ mod tests {
         let exists = serde_json::json!({"category": "CONFLICT", "message": "Contact already exists. Existing ID: 512"});
         let existing = HubspotId::parse("512").unwrap();
         assert_eq!(error(exists.clone()).meaning(&create(), None), Failure::Exists(existing));
-        assert!(matches!(error(exists).meaning(&update(), None), Failure::Answer(Written::Refused { code, .. }) if code == "CONFLICT"));
+        assert!(
+            matches!(error(exists).meaning(&update(), None), Failure::Answer(Written::Refused { code, .. }) if code == "CONFLICT")
+        );
     }
 
     #[test]
@@ -259,7 +264,9 @@ mod tests {
             "errors": [{"message": "Email address s3cr3t is invalid", "code": "INVALID_EMAIL", "context": {"propertyName": ["email"]}}]});
         let embedded = serde_json::json!({"category": "VALIDATION_ERROR", "message":
             "Property values were not valid: [{\"isValid\":false,\"message\":\"s3cr3t was not one of the allowed options\",\"error\":\"INVALID_OPTION\",\"name\":\"dealstage\"}]"});
-        for (json, property, told) in [(listed, "email", "INVALID_EMAIL"), (embedded, "dealstage", "INVALID_OPTION")] {
+        for (json, property, told) in
+            [(listed, "email", "INVALID_EMAIL"), (embedded, "dealstage", "INVALID_OPTION")]
+        {
             let Written::Refused { code, reason } = error(json).refused() else { panic!() };
             assert_eq!(code, told);
             assert_eq!(reason, format!("property `{property}`: {told}"));

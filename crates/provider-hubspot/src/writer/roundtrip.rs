@@ -10,7 +10,7 @@ use sync_detection::{FieldMapping, Transform};
 
 use super::body::Body;
 use crate::describe::ObjectDescription;
-use crate::{FromHubspot, RecordError, HubspotRecord, ToHubspot};
+use crate::{FromHubspot, HubspotRecord, RecordError, ToHubspot};
 
 /// An entity with every kind of value and the transforms that have a way back.
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
@@ -54,7 +54,8 @@ impl FromHubspot for Deal {
             name: transform::empty_to_null(transform::trim(record.text("name")?)),
             kind: transform::map(record.text("kind")?, &[("newbusiness", "New")], &Otherwise::Keep)
                 .map_err(failed("kind"))?,
-            share: transform::scale(record.decimal("share")?, Decimal::ONE_HUNDRED).map_err(failed("share"))?,
+            share: transform::scale(record.decimal("share")?, Decimal::ONE_HUNDRED)
+                .map_err(failed("share"))?,
             amount: record.decimal("amount")?,
             closes: transform::date_of_instant(record.instant("closes")?),
             due: record.date("due")?,
@@ -72,13 +73,18 @@ impl ToHubspot for Deal {
 }
 
 fn described() -> ObjectDescription {
-    let property = |(name, property_type): (&str, &str)| {
-        json!({"name": name, "type": property_type, "modificationMetadata": {"readOnlyValue": false}})
-    };
+    let property = |(name, property_type): (&str, &str)| json!({"name": name, "type": property_type, "modificationMetadata": {"readOnlyValue": false}});
     let properties = [
-        ("name", "string"), ("kind", "enumeration"), ("share", "number"), ("amount", "number"),
-        ("closes", "datetime"), ("due", "date"), ("signed", "datetime"), ("shown", "bool"),
-        ("seats", "number"), ("rounded", "number"),
+        ("name", "string"),
+        ("kind", "enumeration"),
+        ("share", "number"),
+        ("amount", "number"),
+        ("closes", "datetime"),
+        ("due", "date"),
+        ("signed", "datetime"),
+        ("shown", "bool"),
+        ("seats", "number"),
+        ("rounded", "number"),
     ];
     let properties = properties.map(property).map(|one| serde_json::from_value(one).unwrap());
     ObjectDescription::new("deals", "deals", properties.into())
@@ -101,13 +107,23 @@ fn deals() -> impl Strategy<Value = Deal> {
     let kind = prop_oneof![Just(None), Just(Some("New".to_owned())), "[a-m]{1,9}".prop_map(Some)];
     let number = (any::<i64>(), 0_u32..10).prop_map(|(digits, scale)| Some(Decimal::new(digits, scale)));
     let small = (any::<i32>(), 0_u32..6).prop_map(|(digits, scale)| Some(Decimal::new(digits.into(), scale)));
-    let day = (0_i64..40_000).prop_map(|days| DateTime::from_timestamp(days * 86_400, 0).map(|at| at.date_naive()));
+    let day =
+        (0_i64..40_000).prop_map(|days| DateTime::from_timestamp(days * 86_400, 0).map(|at| at.date_naive()));
     let moment = (0_i64..4_000_000_000_000).prop_map(DateTime::from_timestamp_millis);
     let truth = any::<bool>().prop_map(Some);
     let seats = prop_oneof![Just(None), any::<i64>().prop_map(Some)];
     (text, kind, small, number, day.clone(), day, moment, truth, seats).prop_map(
         |(name, kind, share, amount, closes, due, signed, hidden, seats)| Deal {
-            name, kind, share, amount, closes, due, signed, hidden, seats, rounded: None,
+            name,
+            kind,
+            share,
+            amount,
+            closes,
+            due,
+            signed,
+            hidden,
+            seats,
+            rounded: None,
         },
     )
 }

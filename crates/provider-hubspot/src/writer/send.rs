@@ -291,7 +291,8 @@ impl Sending<'_> {
             match told.meaning(&row, self.key) {
                 Failure::Exists(id) => {
                     let Action::Create { key, body } = row.action else { return Ok(()) };
-                    let body = self.key.map_or_else(|| body.clone(), |property| body.clone().with(property, &key));
+                    let body =
+                        self.key.map_or_else(|| body.clone(), |property| body.clone().with(property, &key));
                     self.again.push(Row { action: Action::Update { id, body, expected: None }, ..row });
                 }
                 Failure::KeyTaken => self.again.push(row),

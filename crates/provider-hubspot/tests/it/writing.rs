@@ -23,7 +23,10 @@ fn row(id: &ExternalId) -> u64 {
 }
 
 fn add_key(world: &World, object: &str) {
-    let key = PropertySpec { has_unique_value: Some(true), ..PropertySpec::new("hexsync_key", PropertyType::String) };
+    let key = PropertySpec {
+        has_unique_value: Some(true),
+        ..PropertySpec::new("hexsync_key", PropertyType::String)
+    };
     world.control().add_property(object, &key).unwrap();
 }
 
@@ -110,7 +113,12 @@ fn intent<T>(op: RemoteOp<T>) -> RemoteWrite<T> {
     RemoteWrite { intent: IntentId(uuid::Uuid::now_v7()), op }
 }
 
-fn change(id: &ExternalId, record: Person, fields: &[&str], expected: Option<Version>) -> RemoteWrite<Person> {
+fn change(
+    id: &ExternalId,
+    record: Person,
+    fields: &[&str],
+    expected: Option<Version>,
+) -> RemoteWrite<Person> {
     let fields = FieldSet::named::<Person>(fields.iter().copied());
     intent(RemoteOp::Update { id: id.clone(), record, fields, expected })
 }
@@ -151,7 +159,8 @@ async fn record_comes_back_as_it_was_written() {
     with_pipeline.custom.set("pipeline", sync_core::FieldValue::Text("default".to_owned()));
     let op = RemoteOp::Create { key: LocalId::new("k"), record: with_pipeline, fields };
     let answers = writer.write_many(&subscription(), &[intent(op)]).await.unwrap();
-    let fetched = HubspotFetcher::<Opportunity>::new(world.client.clone()).get(&done(&answers[0])).await.unwrap();
+    let fetched =
+        HubspotFetcher::<Opportunity>::new(world.client.clone()).get(&done(&answers[0])).await.unwrap();
     let Fetched::Found { record: found, .. } = fetched else { panic!("{fetched:?}") };
     for field in fields.iter() {
         assert!(found.value(field).same(record.value(field)), "{}", Opportunity::FIELDS[field].name);
@@ -218,9 +227,14 @@ async fn merged_record_is_written_under_its_survivor() {
     let seeded = f.seed(3).await;
     let version = f.read(&seeded[1]).await.unwrap().1;
     let survivor = id(f.0.control().merge("contacts", row(&seeded[0]), row(&seeded[1])).unwrap());
-    assert_eq!(write(&f, &[change(&seeded[1], named("ours"), &["last_name"], version)]).await, [Written::Stale]);
-    let writes =
-        [change(&seeded[1], named("ours"), &["last_name"], None), change(&seeded[2], named("c"), &["last_name"], None)];
+    assert_eq!(
+        write(&f, &[change(&seeded[1], named("ours"), &["last_name"], version)]).await,
+        [Written::Stale]
+    );
+    let writes = [
+        change(&seeded[1], named("ours"), &["last_name"], None),
+        change(&seeded[2], named("c"), &["last_name"], None),
+    ];
     let answers = write(&f, &writes).await;
     assert_eq!(done(&answers[0]), survivor);
     assert_eq!(done(&answers[1]), seeded[2]);
@@ -236,7 +250,10 @@ async fn contact_that_exists_is_taken() {
     let op = RemoteOp::Create { key: LocalId::new("k"), record, fields: f.writer().writable() };
     for _ in 0..2 {
         let answers = write(&f, &[intent(op.clone()), change(&seeded[0], named("x"), &[], None)]).await;
-        assert!(matches!(&answers[0], Written::Done { id, created: false, .. } if *id == seeded[0]), "{answers:?}");
+        assert!(
+            matches!(&answers[0], Written::Done { id, created: false, .. } if *id == seeded[0]),
+            "{answers:?}"
+        );
     }
     assert_eq!(f.read(&seeded[0]).await.unwrap().0.last_name.as_deref(), Some("Roe 1"));
     assert_eq!(f.live().await.len(), 1);

@@ -15,8 +15,11 @@ use crate::world::{config, quick, subscription};
 const BATCH: &str = "/crm/v3/objects/contacts/batch";
 
 fn writer(server: &MockServer) -> HubspotWriter<Person> {
-    let auth =
-        Authenticator::new("acme".into(), StaticToken::new("pat-secret".into(), None), MemoryTokenStore::default());
+    let auth = Authenticator::new(
+        "acme".into(),
+        StaticToken::new("pat-secret".into(), None),
+        MemoryTokenStore::default(),
+    );
     let config = HubspotConfig { base_url: server.uri(), ..config() };
     let client: HubspotClient =
         HubspotClient::builder(auth).config(config).http(|http| http.retry(quick())).build().unwrap();
@@ -48,8 +51,9 @@ fn result(id: &str, properties: &Json) -> Json {
 
 fn complete(results: &[Json], errors: &[Json]) -> ResponseTemplate {
     let status = if errors.is_empty() { 200 } else { 207 };
-    ResponseTemplate::new(status)
-        .set_body_json(json!({"status": "COMPLETE", "results": results, "numErrors": errors.len(), "errors": errors}))
+    ResponseTemplate::new(status).set_body_json(
+        json!({"status": "COMPLETE", "results": results, "numErrors": errors.len(), "errors": errors}),
+    )
 }
 
 fn ann() -> Person {
@@ -131,14 +135,21 @@ async fn failures_are_matched_by_trace_and_results_by_id_in_any_order() {
         .respond_with(complete(&[result("515", &json!({})), result("512", &json!({}))], &[gone, refused]))
         .mount(&server)
         .await;
-    Mock::given(path(format!("{BATCH}/read"))).respond_with(complete(&[], &[])).expect(1).mount(&server).await;
-    let writes = [update(1, "512", None), update(2, "513", None), update(3, "514", None), update(4, "515", None)];
+    Mock::given(path(format!("{BATCH}/read")))
+        .respond_with(complete(&[], &[]))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let writes =
+        [update(1, "512", None), update(2, "513", None), update(3, "514", None), update(4, "515", None)];
     let answers = write(&server, &writes).await.unwrap();
     for (at, id) in [(0, "512"), (3, "515")] {
         assert!(matches!(&answers[at], Written::Done { id: told, .. } if told.as_str() == id), "{answers:?}");
     }
-    let expected =
-        Written::Refused { code: "INVALID_EMAIL".to_owned(), reason: "property `email`: INVALID_EMAIL".to_owned() };
+    let expected = Written::Refused {
+        code: "INVALID_EMAIL".to_owned(),
+        reason: "property `email`: INVALID_EMAIL".to_owned(),
+    };
     assert_eq!(answers[1], expected);
     assert!(matches!(answers[2], Written::Gone(_)), "{answers:?}");
 }
@@ -148,7 +159,12 @@ async fn chunks_hold_a_hundred_rows() {
     let server = described().await;
     let count = |request: &Request| {
         let body: Json = request.body_json().unwrap();
-        let rows: Vec<_> = body["inputs"].as_array().unwrap().iter().map(|row| result(row["id"].as_str().unwrap(), &json!({}))).collect();
+        let rows: Vec<_> = body["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| result(row["id"].as_str().unwrap(), &json!({})))
+            .collect();
         complete(&rows, &[])
     };
     Mock::given(path(format!("{BATCH}/update"))).respond_with(count).expect(3).mount(&server).await;
@@ -184,10 +200,16 @@ async fn call_refused_as_a_whole_is_halved_until_the_row_at_fault_is_found() {
     let server = described().await;
     let judge = |request: &Request| {
         let body: Json = request.body_json().unwrap();
-        let ids: Vec<_> = body["inputs"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<_> = body["inputs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect();
         if ids.contains(&"5".to_owned()) {
             let message = "Property values were not valid: [{\"message\":\"s3cr3t\",\"error\":\"INVALID_OPTION\",\"name\":\"phone\"}]";
-            return ResponseTemplate::new(400).set_body_json(json!({"category": "VALIDATION_ERROR", "message": message}));
+            return ResponseTemplate::new(400)
+                .set_body_json(json!({"category": "VALIDATION_ERROR", "message": message}));
         }
         let rows: Vec<_> = ids.iter().map(|id| result(id, &json!({}))).collect();
         complete(&rows, &[])
@@ -199,7 +221,10 @@ async fn call_refused_as_a_whole_is_halved_until_the_row_at_fault_is_found() {
         match answer {
             Written::Done { .. } => assert_ne!(n, 4),
             Written::Refused { code, reason } => {
-                assert_eq!((n, code.as_str(), reason.as_str()), (4, "INVALID_OPTION", "property `phone`: INVALID_OPTION"));
+                assert_eq!(
+                    (n, code.as_str(), reason.as_str()),
+                    (4, "INVALID_OPTION", "property `phone`: INVALID_OPTION")
+                );
             }
             other => panic!("{other:?}"),
         }
@@ -215,7 +240,10 @@ async fn lost_and_unreadable_answers_leave_their_chunk_unknown() {
     ] {
         let server = described().await;
         Mock::given(path(format!("{BATCH}/update"))).respond_with(answer).expect(1).mount(&server).await;
-        Mock::given(path(format!("{BATCH}/archive"))).respond_with(ResponseTemplate::new(204)).mount(&server).await;
+        Mock::given(path(format!("{BATCH}/archive")))
+            .respond_with(ResponseTemplate::new(204))
+            .mount(&server)
+            .await;
         let writes = [update(1, "512", None), intent(2, RemoteOp::Archive { id: "513".into() })];
         let answers = write(&server, &writes).await.unwrap();
         assert!(matches!(answers[0], Written::Unknown { .. }), "{answers:?}");
@@ -237,7 +265,10 @@ async fn id_that_is_none_is_never_sent() {
 async fn what_can_be_written_is_known_before_and_after_the_description() {
     let server = described().await;
     let writer = writer(&server);
-    assert_eq!(writer.writable(), FieldSet::named::<Person>(["last_name", "phone", "email", "created", "company"]));
+    assert_eq!(
+        writer.writable(),
+        FieldSet::named::<Person>(["last_name", "phone", "email", "created", "company"])
+    );
     Mock::given(path(format!("{BATCH}/update")))
         .respond_with(complete(&[result("512", &json!({}))], &[]))
         .mount(&server)

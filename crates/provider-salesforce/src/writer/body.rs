@@ -62,7 +62,10 @@ impl Body {
             return Ok(());
         }
         let json = encode(value, target.field_type).ok_or_else(|| {
-            refuse(&target.name, &format!("takes {}, and the record holds another kind", target.field_type.name()))
+            refuse(
+                &target.name,
+                &format!("takes {}, and the record holds another kind", target.field_type.name()),
+            )
         })?;
         self.0.push((target.name.clone(), json));
         Ok(())
@@ -140,9 +143,7 @@ fn encode(value: &FieldValue, field_type: FieldType) -> Option<Box<RawValue>> {
             encode(&FieldValue::Decimal(parse_decimal(digits)?), field_type)
         }
         (FieldValue::Date(day), FieldKind::Date) => text(&day.to_string()),
-        (FieldValue::Text(day), FieldKind::Date) => {
-            encode(&FieldValue::Date(day.parse().ok()?), field_type)
-        }
+        (FieldValue::Text(day), FieldKind::Date) => encode(&FieldValue::Date(day.parse().ok()?), field_type),
         (FieldValue::Instant(moment), FieldKind::Instant) => {
             text(&moment.format("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
         }
@@ -198,7 +199,11 @@ mod tests {
             (FieldValue::Bool(true), FieldType::Boolean, "true"),
             (FieldValue::Int(7), FieldType::Int, "7"),
             (FieldValue::Int(7), FieldType::Currency, "7"),
-            (decimal("79228162514264337593543950.335"), FieldType::Currency, "79228162514264337593543950.335"),
+            (
+                decimal("79228162514264337593543950.335"),
+                FieldType::Currency,
+                "79228162514264337593543950.335",
+            ),
             (decimal("-0.10"), FieldType::Percent, "-0.10"),
             (decimal("12.0"), FieldType::Int, "12"),
             (text("1e3"), FieldType::Double, "1000"),

@@ -132,8 +132,10 @@ impl SalesforceClient {
             .json(body)
             .map_err(CallError::Http)?;
         let since = DateTime::from_timestamp_millis(expected.0).unwrap_or_default();
-        let since = HeaderValue::try_from(since.format("%a, %d %b %Y %H:%M:%S GMT").to_string())
-            .map_err(|_| CallError::Http(HttpError::InvalidRequest { call, reason: "the version is no date" }))?;
+        let since =
+            HeaderValue::try_from(since.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).map_err(|_| {
+                CallError::Http(HttpError::InvalidRequest { call, reason: "the version is no date" })
+            })?;
         request = request.header(IF_UNMODIFIED_SINCE, since);
         self.send(self.as_us(request)).await.map(|_| ())
     }
@@ -164,7 +166,8 @@ impl SalesforceClient {
             return Err(CallError::Garbled { call, what });
         }
         let read = |row: Option<Stamped>| {
-            row.map(|row| parse_instant(&row.stamp).map(version).ok_or("a stamp is no instant".to_owned())).transpose()
+            row.map(|row| parse_instant(&row.stamp).map(version).ok_or("a stamp is no instant".to_owned()))
+                .transpose()
         };
         rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|what| CallError::Garbled { call, what })
     }

@@ -58,8 +58,12 @@ impl RowError {
             "NOT_FOUND" | "INVALID_CROSS_REFERENCE_KEY" if !matches!(row.action, Action::Create { .. }) => {
                 Failure::Missing
             }
-            "TXN_SECURITY_METERING_ERROR" | "ConcurrentPerOrgLongTxn" | "REQUEST_LIMIT_EXCEEDED"
-            | "SERVER_UNAVAILABLE" => Failure::Answer(Written::Later { reason: self.code.clone(), after: None }),
+            "TXN_SECURITY_METERING_ERROR"
+            | "ConcurrentPerOrgLongTxn"
+            | "REQUEST_LIMIT_EXCEEDED"
+            | "SERVER_UNAVAILABLE" => {
+                Failure::Answer(Written::Later { reason: self.code.clone(), after: None })
+            }
             _ => Failure::Answer(self.refused()),
         }
     }
@@ -76,7 +80,9 @@ impl RowError {
     /// a list of field names; others quote what was sent.
     fn reason(&self) -> String {
         let fixed = match self.code.as_str() {
-            "FIELD_CUSTOM_VALIDATION_EXCEPTION" | "REQUIRED_FIELD_MISSING" | "INVALID_FIELD_FOR_INSERT_UPDATE"
+            "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+            | "REQUIRED_FIELD_MISSING"
+            | "INVALID_FIELD_FOR_INSERT_UPDATE"
             | "INSUFFICIENT_ACCESS_OR_READONLY" => return self.printable(),
             "DUPLICATE_VALUE" => "another record has this value, which has to be unique",
             "DUPLICATES_DETECTED" => {
@@ -129,12 +135,17 @@ mod tests {
     #[test]
     fn every_documented_failure_has_its_meaning() {
         let key = Some("Hexsync_Key__c");
-        let taken = "duplicate value found: Hexsync_Key__c duplicates value on record with id: 0065e00000QwErT";
+        let taken =
+            "duplicate value found: Hexsync_Key__c duplicates value on record with id: 0065e00000QwErT";
         for (error, create, expected) in [
             (error("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access", &[]), false, Failure::Locked),
             (error("DUPLICATE_VALUE", taken, &[]), true, Failure::KeyTaken),
             (error("ENTITY_IS_DELETED", "entity is deleted", &[]), false, Failure::Deleted),
-            (error("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]), false, Failure::Missing),
+            (
+                error("INVALID_CROSS_REFERENCE_KEY", "invalid cross reference id", &[]),
+                false,
+                Failure::Missing,
+            ),
         ] {
             assert_eq!(error.meaning(&row(create), key), expected, "{error:?}");
         }
@@ -152,7 +163,10 @@ mod tests {
             ("SOMETHING_NEW", false),
         ] {
             let meaning = error(code, "x", &[]).meaning(&row(create), key);
-            assert!(matches!(&meaning, Failure::Answer(Written::Refused { code: told, .. }) if told == code), "{meaning:?}");
+            assert!(
+                matches!(&meaning, Failure::Answer(Written::Refused { code: told, .. }) if told == code),
+                "{meaning:?}"
+            );
         }
         let slow = error("TXN_SECURITY_METERING_ERROR", "x", &[]).meaning(&row(false), key);
         assert!(matches!(slow, Failure::Answer(Written::Later { .. })), "{slow:?}");
@@ -160,7 +174,8 @@ mod tests {
 
     #[test]
     fn duplicate_of_another_field_is_no_duplicate_key() {
-        let email = error("DUPLICATE_VALUE", "duplicate value found: Email duplicates value on record", &["Email"]);
+        let email =
+            error("DUPLICATE_VALUE", "duplicate value found: Email duplicates value on record", &["Email"]);
         assert!(matches!(email.meaning(&row(true), Some("Hexsync_Key__c")), Failure::Answer(_)));
     }
 

@@ -54,7 +54,8 @@ impl FromSalesforce for Deal {
             name: transform::empty_to_null(transform::trim(record.text("name")?)),
             kind: transform::map(record.text("kind")?, &[("newbusiness", "New")], &Otherwise::Keep)
                 .map_err(failed("kind"))?,
-            share: transform::scale(record.decimal("share")?, Decimal::ONE_HUNDRED).map_err(failed("share"))?,
+            share: transform::scale(record.decimal("share")?, Decimal::ONE_HUNDRED)
+                .map_err(failed("share"))?,
             amount: record.decimal("amount")?,
             closes: transform::date_of_instant(record.instant("closes")?),
             due: record.date("due")?,
@@ -72,13 +73,18 @@ impl ToSalesforce for Deal {
 }
 
 fn described() -> ObjectDescription {
-    let field = |(name, field_type): (&str, &str)| {
-        json!({"name": name, "type": field_type, "createable": true, "updateable": true})
-    };
+    let field = |(name, field_type): (&str, &str)| json!({"name": name, "type": field_type, "createable": true, "updateable": true});
     let fields = [
-        ("name", "string"), ("kind", "picklist"), ("share", "percent"), ("amount", "currency"),
-        ("closes", "datetime"), ("due", "date"), ("signed", "datetime"), ("shown", "boolean"),
-        ("seats", "double"), ("rounded", "double"),
+        ("name", "string"),
+        ("kind", "picklist"),
+        ("share", "percent"),
+        ("amount", "currency"),
+        ("closes", "datetime"),
+        ("due", "date"),
+        ("signed", "datetime"),
+        ("shown", "boolean"),
+        ("seats", "double"),
+        ("rounded", "double"),
     ];
     serde_json::from_value(json!({"name": "deals", "fields": fields.map(field)})).unwrap()
 }
@@ -102,13 +108,23 @@ fn deals() -> impl Strategy<Value = Deal> {
     let kind = prop_oneof![Just(None), Just(Some("New".to_owned())), "[a-m]{1,9}".prop_map(Some)];
     let number = (any::<i64>(), 0_u32..10).prop_map(|(digits, scale)| Some(Decimal::new(digits, scale)));
     let small = (any::<i32>(), 0_u32..6).prop_map(|(digits, scale)| Some(Decimal::new(digits.into(), scale)));
-    let day = (0_i64..40_000).prop_map(|days| DateTime::from_timestamp(days * 86_400, 0).map(|at| at.date_naive()));
+    let day =
+        (0_i64..40_000).prop_map(|days| DateTime::from_timestamp(days * 86_400, 0).map(|at| at.date_naive()));
     let moment = (0_i64..4_000_000_000_000).prop_map(DateTime::from_timestamp_millis);
     let truth = any::<bool>().prop_map(Some);
     let seats = prop_oneof![Just(None), any::<i64>().prop_map(Some)];
     (text, kind, small, number, day.clone(), day, moment, truth, seats).prop_map(
         |(name, kind, share, amount, closes, due, signed, hidden, seats)| Deal {
-            name, kind, share, amount, closes, due, signed, hidden, seats, rounded: None,
+            name,
+            kind,
+            share,
+            amount,
+            closes,
+            due,
+            signed,
+            hidden,
+            seats,
+            rounded: None,
         },
     )
 }

@@ -163,7 +163,8 @@ impl Sending<'_> {
             Some(id) => Written::Done {
                 id: id.into(),
                 version: None,
-                created: matches!(row.action, Action::Create { .. }) && (result.created || self.key.is_none()),
+                created: matches!(row.action, Action::Create { .. })
+                    && (result.created || self.key.is_none()),
             },
             None => Written::Unknown { reason: "a record was made, and its id can't be read".to_owned() },
         })
@@ -194,11 +195,12 @@ impl Sending<'_> {
         rows: Vec<Row>,
         outcome: Result<(), CallError>,
     ) -> Result<(Vec<Row>, Vec<Row>), CallError> {
-        let at = rows[0].at;
+        let (at, id) = (rows[0].at, own_id(&rows[0]));
         let result = match outcome {
             Ok(()) => RowResult { id: None, success: true, errors: Vec::new(), created: false },
             Err(CallError::Http(HttpError::Refused { status: 412, .. })) => {
-                self.put(at, Written::Stale);
+                self.has_sent = true;
+                self.stale_or_gone(at, id).await;
                 return Ok((Vec::new(), Vec::new()));
             }
             Err(CallError::Http(HttpError::Refused { status: 400 | 404, body, .. }))
@@ -213,10 +215,20 @@ impl Sending<'_> {
         match self.judge(&rows[0], result) {
             Ok(answer) => self.put(at, answer),
             Err((Failure::Locked | Failure::KeyTaken, _)) => return Ok((rows, Vec::new())),
-            Err((Failure::Deleted | Failure::Missing, _)) => self.put(at, Written::Gone(DeleteEvidence::LookedUp)),
+            Err((Failure::Deleted | Failure::Missing, _)) => {
+                self.put(at, Written::Gone(DeleteEvidence::LookedUp))
+            }
             Err((Failure::Answer(answer), _)) => self.put(at, answer),
         }
         Ok((Vec::new(), Vec::new()))
+    }
+
+    /// A deletion moves the stamp as well, so that what is not as expected may be gone.
+    async fn stale_or_gone(&mut self, at: usize, id: Option<SalesforceId>) {
+        let present = self.client.versions(&self.object.name, id.as_slice()).await;
+        let is_gone = present.is_ok_and(|present| present.first().is_some_and(Option::is_none));
+        let gone = Written::Gone(DeleteEvidence::LookedUp);
+        self.put(at, if is_gone { gone } else { Written::Stale });
     }
 
     /// A call that was refused as a whole, as for a value of the wrong kind: the row at fault is found by halving.
@@ -310,7 +322,8 @@ fn deleted(row: &Row) -> Written {
 fn key_taken() -> Written {
     Written::Refused {
         code: "DUPLICATE_VALUE".to_owned(),
-        reason: "another record has this key, and it is not visible to this user; look for it in the recycle bin"
-            .to_owned(),
+        reason:
+            "another record has this key, and it is not visible to this user; look for it in the recycle bin"
+                .to_owned(),
     }
 }

@@ -9,8 +9,8 @@ use provider_salesforce::{SalesforceFetcher, SalesforceWriter};
 use serde_json::json;
 use sync_core::contract::WriterFixture;
 use sync_core::{
-    ExternalId, Fetched, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter, Subscription, Version,
-    Written,
+    ExternalId, Fetched, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter, Subscription,
+    Version, Written,
 };
 
 use crate::entity::{Account, Opportunity};
@@ -66,7 +66,8 @@ impl WriterFixture for Salesforce {
 
     async fn seed(&self, n_records: usize) -> Vec<ExternalId> {
         let insert = |n: usize| {
-            let values = json!({"Name": format!("Seed {n}"), "Phone": "5", "Type": "Prospect", "BillingCity": "Lyon"});
+            let values =
+                json!({"Name": format!("Seed {n}"), "Phone": "5", "Type": "Prospect", "BillingCity": "Lyon"});
             self.0.control().insert("Account", &fields(&values)).unwrap().as_str().into()
         };
         (0..n_records).map(insert).collect()
@@ -94,6 +95,7 @@ impl WriterFixture for Salesforce {
     }
 
     async fn delete(&self, id: &ExternalId) {
+        self.0.settle();
         self.0.control().delete(row(id)).unwrap();
     }
 
@@ -221,9 +223,14 @@ async fn rows_are_sorted_by_parent() {
     let writes: Vec<_> = (0..6).map(|n| intent(op(n))).collect();
     let writer = SalesforceWriter::<Opportunity>::new(world.client.clone());
     let answers = writer.write_many(&subscription(), &writes).await.unwrap();
-    assert!(answers.iter().all(|answer| matches!(answer, Written::Done { created: true, .. })), "{answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Written::Done { created: true, .. })),
+        "{answers:?}"
+    );
     let log = world.control().request_log();
-    let sent = log.iter().filter(|call| call.kind == "collection_write").find_map(|call| call.body.clone()).unwrap();
-    let order: Vec<_> = sent["records"].as_array().unwrap().iter().map(|row| row["AccountId"].clone()).collect();
+    let sent =
+        log.iter().filter(|call| call.kind == "collection_write").find_map(|call| call.body.clone()).unwrap();
+    let order: Vec<_> =
+        sent["records"].as_array().unwrap().iter().map(|row| row["AccountId"].clone()).collect();
     assert!(order.is_sorted_by_key(|id| id.as_str().map(str::to_owned)), "{order:?}");
 }

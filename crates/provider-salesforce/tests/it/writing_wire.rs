@@ -4,8 +4,8 @@ use provider_salesforce::{SalesforceClient, SalesforceWriter};
 use serde_json::{Value as Json, json};
 use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
 use sync_core::{
-    DeleteEvidence, ExternalId, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter, SourceError,
-    Version, Written,
+    DeleteEvidence, ExternalId, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter,
+    SourceError, Version, Written,
 };
 use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
@@ -41,9 +41,16 @@ async fn described() -> MockServer {
     let mut score = field("Score__c", "double", false);
     score["calculated"] = json!(true);
     let fields = json!([
-        field("Id", "id", false), field("SystemModstamp", "datetime", false), field("Name", "string", true),
-        field("StageName", "picklist", true), field("Amount", "currency", true), field("CloseDate", "date", true),
-        account, score, field("Region__c", "string", true), field("Hexsync_Key__c", "string", true),
+        field("Id", "id", false),
+        field("SystemModstamp", "datetime", false),
+        field("Name", "string", true),
+        field("StageName", "picklist", true),
+        field("Amount", "currency", true),
+        field("CloseDate", "date", true),
+        account,
+        score,
+        field("Region__c", "string", true),
+        field("Hexsync_Key__c", "string", true),
     ]);
     let description = json!({"name": "Opportunity", "fields": fields});
     Mock::given(path(DESCRIBE)).respond_with(ok(&description)).mount(&server).await;
@@ -90,7 +97,11 @@ fn update(id: &str, expected: Option<i64>) -> RemoteWrite<Opportunity> {
 }
 
 fn create(key: &str) -> RemoteWrite<Opportunity> {
-    intent(RemoteOp::Create { key: LocalId::new(key), record: deal(), fields: FieldSet::all::<Opportunity>() })
+    intent(RemoteOp::Create {
+        key: LocalId::new(key),
+        record: deal(),
+        fields: FieldSet::all::<Opportunity>(),
+    })
 }
 
 fn archive(id: &str) -> RemoteWrite<Opportunity> {
@@ -106,7 +117,11 @@ async fn write(
 
 async fn bodies(server: &MockServer) -> Vec<Json> {
     let requests = server.received_requests().await.unwrap();
-    requests.iter().filter(|request| !request.body.is_empty()).map(|request| request.body_json().unwrap()).collect()
+    requests
+        .iter()
+        .filter(|request| !request.body.is_empty())
+        .map(|request| request.body_json().unwrap())
+        .collect()
 }
 
 #[tokio::test]
@@ -176,14 +191,16 @@ async fn chunks_hold_two_hundred_rows() {
     let server = described().await;
     let count = |request: &Request| {
         let body: Json = request.body_json().unwrap();
-        let rows = body["records"].as_array().unwrap().iter().map(|row| done(row["id"].as_str().unwrap())).collect();
+        let rows =
+            body["records"].as_array().unwrap().iter().map(|row| done(row["id"].as_str().unwrap())).collect();
         ok(&Json::Array(rows))
     };
     Mock::given(method("PATCH")).and(path(COLLECTION)).respond_with(count).expect(3).mount(&server).await;
     let writes: Vec<_> = (0..401).map(|n| update(&format!("0065e0000{n:06}"), None)).collect();
     let answers = write(&server, &writes).await.unwrap();
     assert!(answers.iter().all(|answer| matches!(answer, Written::Done { .. })));
-    let sizes: Vec<_> = bodies(&server).await.iter().map(|body| body["records"].as_array().unwrap().len()).collect();
+    let sizes: Vec<_> =
+        bodies(&server).await.iter().map(|body| body["records"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [200, 200, 1]);
 }
 
@@ -195,7 +212,9 @@ async fn versions_are_read_right_before_several_are_written() {
         .and(path(READ))
         .and(body_json(json!({"ids": [ID, OTHER, "0065e00000QwErVAAV"], "fields": ["SystemModstamp"]})))
         .respond_with(ok(&json!([
-            stamp("2026-01-02T10:04:05.000+0000"), stamp("2026-01-02T10:04:06.000+0000"), null
+            stamp("2026-01-02T10:04:05.000+0000"),
+            stamp("2026-01-02T10:04:06.000+0000"),
+            null
         ])))
         .expect(1)
         .mount(&server)
@@ -215,16 +234,25 @@ async fn versions_are_read_right_before_several_are_written() {
 
 #[tokio::test]
 async fn salesforce_itself_compares_the_version_of_one() {
-    for (answer, expected) in [
-        (ResponseTemplate::new(204), Written::Done { id: ID.into(), version: None, created: false }),
-        (ResponseTemplate::new(412), Written::Stale),
+    let present = json!([{"SystemModstamp": "2026-01-02T10:05:00.000+0000"}]);
+    for (answer, found, expected) in [
         (
-            ResponseTemplate::new(404)
-                .set_body_json(json!([{"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}])),
+            ResponseTemplate::new(204),
+            &present,
+            Written::Done { id: ID.into(), version: None, created: false },
+        ),
+        (ResponseTemplate::new(412), &present, Written::Stale),
+        (ResponseTemplate::new(412), &json!([null]), Written::Gone(DeleteEvidence::LookedUp)),
+        (
+            ResponseTemplate::new(404).set_body_json(
+                json!([{"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}]),
+            ),
+            &present,
             Written::Gone(DeleteEvidence::LookedUp),
         ),
     ] {
         let server = described().await;
+        Mock::given(path(READ)).respond_with(ok(found)).mount(&server).await;
         Mock::given(method("PATCH"))
             .and(path(format!("/services/data/v66.0/sobjects/Opportunity/{ID}")))
             .and(header("if-unmodified-since", "Fri, 02 Jan 2026 10:04:05 GMT"))
@@ -290,7 +318,12 @@ async fn call_refused_as_a_whole_is_halved_until_the_row_at_fault_is_found() {
     let server = described().await;
     let judge = |request: &Request| {
         let body: Json = request.body_json().unwrap();
-        let ids: Vec<_> = body["records"].as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect();
+        let ids: Vec<_> = body["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row["id"].as_str().unwrap().to_owned())
+            .collect();
         if ids.iter().any(|id| id.starts_with("0065e0000000005")) {
             let error = json!([{"errorCode": "JSON_PARSER_ERROR", "message": "Cannot deserialize instance of s3cr3t"}]);
             return ResponseTemplate::new(400).set_body_json(error);
@@ -320,7 +353,12 @@ async fn lost_and_unreadable_answers_leave_their_chunk_unknown() {
         ok(&json!([done(ID)])),
     ] {
         let server = described().await;
-        Mock::given(method("PATCH")).and(path(COLLECTION)).respond_with(answer).expect(1).mount(&server).await;
+        Mock::given(method("PATCH"))
+            .and(path(COLLECTION))
+            .respond_with(answer)
+            .expect(1)
+            .mount(&server)
+            .await;
         Mock::given(method("DELETE")).respond_with(ok(&json!([done(OTHER)]))).mount(&server).await;
         let writes = [update(ID, None), update("0065e00000QwErV", None), archive(OTHER)];
         let answers = write(&server, &writes).await.unwrap();
@@ -339,7 +377,10 @@ async fn fields_that_nobody_can_write_are_refused_when_nothing_else_is_left() {
     let op = RemoteOp::Update { id: ExternalId::new(ID), record, fields, expected: None };
     let answers = write(&server, &[intent(op)]).await.unwrap();
     let Written::Refused { code, reason } = &answers[0] else { panic!("{answers:?}") };
-    assert!(code == "NOT_WRITABLE" && reason.contains("`account_name`") || reason.contains("`Account.Name`"), "{reason}");
+    assert!(
+        code == "NOT_WRITABLE" && reason.contains("`account_name`") || reason.contains("`Account.Name`"),
+        "{reason}"
+    );
 }
 
 #[tokio::test]

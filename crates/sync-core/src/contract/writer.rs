@@ -58,7 +58,10 @@ pub async fn created_is_told_from_changed<F: WriterFixture>(f: F) {
     let answers = write(&f, &[create(&f, 7), update(&f, &seeded[0], "new", None)]).await;
     let Written::Done { id, created: true, .. } = &answers[0] else { panic!("{answers:?}") };
     assert_eq!(text(&f, id, 0).await, title_of(&f.sample(7)));
-    assert!(matches!(&answers[1], Written::Done { id, created: false, .. } if *id == seeded[0]), "{answers:?}");
+    assert!(
+        matches!(&answers[1], Written::Done { id, created: false, .. } if *id == seeded[0]),
+        "{answers:?}"
+    );
 }
 
 /// INV-WRI-2: a record that the CRM refuses holds up no other, and (INV-WRI-1) is as before.
@@ -73,8 +76,13 @@ pub async fn refused_record_holds_up_no_other<F: WriterFixture>(f: F) {
         *fields = fields.union(f.spoil(record));
     }
     let before = f.read(&seeded[1]).await.unwrap().0;
-    let writes =
-        [update(&f, &seeded[0], "a", None), bad, update(&f, &seeded[2], "c", None), bad_create, create(&f, 91)];
+    let writes = [
+        update(&f, &seeded[0], "a", None),
+        bad,
+        update(&f, &seeded[2], "c", None),
+        bad_create,
+        create(&f, 91),
+    ];
     let answers = write(&f, &writes).await;
     for at in [1, 3] {
         let Written::Refused { code, reason } = &answers[at] else { panic!("{answers:?}") };
@@ -218,8 +226,14 @@ pub async fn lost_answer_is_unknown<F: WriterFixture>(f: F) {
     let writes = [create(&f, 1), create(&f, 2), update(&f, &seeded[0], "ours", None)];
     f.lose_an_answer().await;
     let answers = write(&f, &writes).await;
-    assert!(answers.iter().all(|answer| matches!(answer, Written::Done { .. } | Written::Unknown { .. })), "{answers:?}");
-    assert!(answers.iter().any(|answer| matches!(answer, Written::Unknown { .. })), "nothing was lost: {answers:?}");
+    assert!(
+        answers.iter().all(|answer| matches!(answer, Written::Done { .. } | Written::Unknown { .. })),
+        "{answers:?}"
+    );
+    assert!(
+        answers.iter().any(|answer| matches!(answer, Written::Unknown { .. })),
+        "nothing was lost: {answers:?}"
+    );
     write(&f, &writes).await.iter().for_each(|answer| drop(done(answer)));
     assert_eq!(f.live().await.len(), 3);
     assert_eq!(text(&f, &seeded[0], 0).await.as_deref(), Some("ours"));
@@ -258,7 +272,10 @@ pub async fn other_fields_are_never_sent<F: WriterFixture>(f: F) {
     for field in fields.without(writable).iter() {
         assert_eq!(after.value(field), before.value(field), "{}", F::Record::FIELDS[field].name);
     }
-    assert!(!fields.without(writable).is_empty(), "the fixture's entity can be written whole, so nothing is shown");
+    assert!(
+        !fields.without(writable).is_empty(),
+        "the fixture's entity can be written whole, so nothing is shown"
+    );
 }
 
 async fn write<F: WriterFixture>(f: &F, writes: &[RemoteWrite<F::Record>]) -> Vec<Written> {

@@ -25,12 +25,19 @@ fn key_and_conflicts_are_read_and_written_as_rust() {
         "ConflictPolicy { default: ConflictRule::Newest, fields: &[(\"amount\", ConflictRule::LocalWins), \
          (\"stage\", ConflictRule::RemoteWins), (\"custom.Tier__c\", ConflictRule::Ask)] }"
     );
-    assert_eq!(config.sync.providers["homegrown"].conflicts.clone().unwrap_or_default().to_rust(), "ConflictPolicy::ASK");
+    assert_eq!(
+        config.sync.providers["homegrown"].conflicts.clone().unwrap_or_default().to_rust(),
+        "ConflictPolicy::ASK"
+    );
 }
 
 #[test]
 fn directions_say_which_way_records_go() {
-    let ways = [(Direction::Inbound, true, false), (Direction::Outbound, false, true), (Direction::Bidirectional, true, true)];
+    let ways = [
+        (Direction::Inbound, true, false),
+        (Direction::Outbound, false, true),
+        (Direction::Bidirectional, true, true),
+    ];
     for (direction, reads, writes) in ways {
         assert_eq!((direction.reads(), direction.writes()), (reads, writes), "{direction:?}");
     }
@@ -78,7 +85,10 @@ fn mistakes_are_told_with_their_place() {
             "keep a field of the CRM for the key alone",
         ),
         (
-            with("{ remote_entity: deals }", "{ remote_entity: deals, direction: outbound, key: HexsyncKey }"),
+            with(
+                "{ remote_entity: deals }",
+                "{ remote_entity: deals, direction: outbound, key: HexsyncKey }",
+            ),
             "`HexsyncKey` can't be a field of HubSpot",
             "it has to be the internal name of a property, such as `hexsync_key`",
         ),
@@ -103,7 +113,10 @@ fn mistakes_are_told_with_their_place() {
             "did you mean `local`?",
         ),
         (
-            with("[{ scale: \"0.01\" }, { round: 4 }] }", "[{ scale: \"0.01\" }, { round: 4 }], write: true }"),
+            with(
+                "[{ scale: \"0.01\" }, { round: 4 }] }",
+                "[{ scale: \"0.01\" }, { round: 4 }], write: true }",
+            ),
             "`round` can't be turned back, so `share` is never written",
             "remove `write`, or the transform",
         ),
@@ -121,13 +134,16 @@ fn mistakes_are_told_with_their_place() {
 
 #[test]
 fn nothing_left_to_write_is_told() {
-    let mut text = crate::OPPORTUNITY.replace("{ remote_entity: deals }", "{ remote_entity: deals, direction: outbound }");
+    let mut text = crate::OPPORTUNITY
+        .replace("{ remote_entity: deals }", "{ remote_entity: deals, direction: outbound }");
     let start = text.find("  hubspot-crm:\n    mode").unwrap();
     let end = text[start..].find("  homegrown:").unwrap() + start;
     let of_hubspot = text[start..end].replace("target: name }", "target: name, write: false }");
     let of_hubspot = of_hubspot.replace("target: account }", "target: account, write: false }");
-    let of_hubspot = of_hubspot.replace("transform: dateOfInstant }", "transform: dateOfInstant, write: false }");
-    let of_hubspot = of_hubspot.replace("        target: stage\n", "        target: stage\n        write: false\n");
+    let of_hubspot =
+        of_hubspot.replace("transform: dateOfInstant }", "transform: dateOfInstant, write: false }");
+    let of_hubspot =
+        of_hubspot.replace("        target: stage\n", "        target: stage\n        write: false\n");
     text.replace_range(start..end, &of_hubspot);
     assert!(told(&text).contains("nothing of `hubspot-crm` can be written"), "{}", told(&text));
 }

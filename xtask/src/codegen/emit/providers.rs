@@ -9,10 +9,9 @@ use crate::codegen::names::literal;
 
 /// The providers that are asked through a fetcher: all but webhooks, and those that are only written to.
 pub(super) fn polled(entity: &Entity) -> impl Iterator<Item = &Provider> {
-    entity
-        .providers
-        .iter()
-        .filter(|provider| provider.reads() && !matches!(provider.detection.config.mode, DetectionMode::Webhook(_)))
+    entity.providers.iter().filter(|provider| {
+        provider.reads() && !matches!(provider.detection.config.mode, DetectionMode::Webhook(_))
+    })
 }
 
 pub(super) fn file(entity: &Entity) -> String {

@@ -56,7 +56,11 @@ fn writable(key: &Key, provider: &Node, mapping: &[(FieldMapping, &Node)], found
         found.add(at, reason, "write `direction: inbound`");
     } else if !mapping.is_empty() && !mapping.iter().any(|(one, _)| one.is_writable()) {
         let message = format!("nothing of `{}` can be written", key.text);
-        found.add(at, message, "map a field without `write: false` and with transforms that can be turned back");
+        found.add(
+            at,
+            message,
+            "map a field without `write: false` and with transforms that can be turned back",
+        );
     }
 }
 
@@ -70,7 +74,9 @@ fn key_field(key: &Key, provider: &Node, mapping: &[(FieldMapping, &Node)], foun
     };
     if !is_name {
         let (whose, form) = match crm {
-            Some(Crm::Salesforce) => ("Salesforce", "the API name of a custom field, such as `Hexsync_Key__c`"),
+            Some(Crm::Salesforce) => {
+                ("Salesforce", "the API name of a custom field, such as `Hexsync_Key__c`")
+            }
             Some(Crm::Hubspot) => ("HubSpot", "the internal name of a property, such as `hexsync_key`"),
             None => ("the provider", "the name of a field, without blanks around it"),
         };
@@ -92,9 +98,8 @@ fn conflicts(file: &File<'_>, provider: &Node, mapping: &[(FieldMapping, &Node)]
             continue;
         }
         if file.has_fields() && file.target(name).is_none() {
-            let help = near(name, file.names()).unwrap_or_else(|| {
-                format!("the fields and relationships are {}", allowed(file.names()))
-            });
+            let help = near(name, file.names())
+                .unwrap_or_else(|| format!("the fields and relationships are {}", allowed(file.names())));
             found.add(field.at, format!("there is no field or relationship `{name}`"), help);
         } else if !mapping.iter().any(|(one, _)| one.target == name && one.is_writable()) {
             let message = format!("`{name}` is never written here, so there is no conflict about it");
@@ -106,12 +111,14 @@ fn conflicts(file: &File<'_>, provider: &Node, mapping: &[(FieldMapping, &Node)]
 /// `write: true` can't make a way back where there is none.
 fn no_way_back(mapping: &[(FieldMapping, &Node)], found: &mut Findings) {
     for (one, node) in mapping {
-        let Some(write) = node.get("write").filter(|node| matches!(node.value, Value::Scalar(Scalar::Bool(true))))
+        let Some(write) =
+            node.get("write").filter(|node| matches!(node.value, Value::Scalar(Scalar::Bool(true))))
         else {
             continue;
         };
         if let Some(lossy) = one.transforms.iter().find(|transform| !transform.is_invertible()) {
-            let message = format!("`{}` can't be turned back, so `{}` is never written", lossy.name(), one.target);
+            let message =
+                format!("`{}` can't be turned back, so `{}` is never written", lossy.name(), one.target);
             found.add(write.at, message, "remove `write`, or the transform");
         }
     }
