@@ -3,6 +3,7 @@
 mod archive;
 mod associations;
 mod calls;
+mod carried;
 mod client;
 mod config;
 mod cursor;
@@ -25,6 +26,7 @@ mod to;
 mod wire;
 mod writer;
 
+pub use carried::carried;
 pub use client::{HubspotClient, HubspotClientBuilder};
 pub use config::{CustomFieldSelection, HubspotConfig};
 pub use custom_fields::HubspotFields;

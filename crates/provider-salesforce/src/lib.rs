@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod carried;
 mod client;
 mod config;
 mod cursor;
@@ -22,6 +23,7 @@ mod walk;
 mod wire;
 mod writer;
 
+pub use carried::{SalesforceNotices, carried};
 pub use client::{SalesforceClient, SalesforceClientBuilder};
 pub use config::{CustomFieldSelection, SalesforceConfig};
 pub use custom_fields::SalesforceFields;

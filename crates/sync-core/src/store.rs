@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore, RunRecorder,
-    SubscriptionStore, UnitOfWork,
+    AuditLog, ChangeEmitter, ConflictStore, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore,
+    LocalChangeStore, RunRecorder, SubscriptionStore, UnitOfWork, WebhookInbox,
 };
 
 /// A store that has every port. Implemented for any type that has them.
@@ -46,6 +46,8 @@ pub struct StorePorts<S: UnitOfWork> {
     pub leases: Arc<dyn LeaseStore<S::Tx>>,
     /// Events, where the application wants them.
     pub emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
+    /// Notices of webhooks, where runs apply them: each is settled in the transaction of its batch.
+    pub inbox: Option<Arc<dyn WebhookInbox<S::Tx>>>,
 }
 
 impl<S: UnitOfWork> Clone for StorePorts<S> {
@@ -57,12 +59,13 @@ impl<S: UnitOfWork> Clone for StorePorts<S> {
             dead_letters: Arc::clone(&self.dead_letters),
             leases: Arc::clone(&self.leases),
             emitter: self.emitter.clone(),
+            inbox: self.inbox.clone(),
         }
     }
 }
 
 impl<S: Store> StorePorts<S> {
-    /// All ports from one store, without an emitter.
+    /// All ports from one store, without an emitter and an inbox.
     pub fn of(store: Arc<S>) -> Self {
         Self {
             cursors: Arc::clone(&store) as Arc<dyn CursorStore<S::Tx>>,
@@ -70,7 +73,40 @@ impl<S: Store> StorePorts<S> {
             dead_letters: Arc::clone(&store) as Arc<dyn DeadLetterStore<S::Tx>>,
             leases: Arc::clone(&store) as Arc<dyn LeaseStore<S::Tx>>,
             emitter: None,
+            inbox: None,
             unit_of_work: store,
         }
+    }
+}
+
+/// A store that keeps what writeback needs. Implemented for any type that has the ports.
+pub trait WritebackStore:
+    UnitOfWork + LocalChangeStore<<Self as UnitOfWork>::Tx> + ConflictStore<<Self as UnitOfWork>::Tx>
+{
+}
+
+impl<S> WritebackStore for S where
+    S: UnitOfWork + LocalChangeStore<<S as UnitOfWork>::Tx> + ConflictStore<<S as UnitOfWork>::Tx>
+{
+}
+
+/// The ports of writeback, each replaceable on its own.
+pub struct WritebackPorts<S: UnitOfWork> {
+    /// Edits and how their sending stands.
+    pub changes: Arc<dyn LocalChangeStore<S::Tx>>,
+    /// Questions for a person.
+    pub conflicts: Arc<dyn ConflictStore<S::Tx>>,
+}
+
+impl<S: UnitOfWork> Clone for WritebackPorts<S> {
+    fn clone(&self) -> Self {
+        Self { changes: Arc::clone(&self.changes), conflicts: Arc::clone(&self.conflicts) }
+    }
+}
+
+impl<S: WritebackStore> WritebackPorts<S> {
+    /// All from one store.
+    pub fn of(store: Arc<S>) -> Self {
+        Self { changes: Arc::clone(&store) as _, conflicts: store }
     }
 }

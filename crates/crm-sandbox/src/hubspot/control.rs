@@ -1,6 +1,7 @@
 //! Changing the account while it runs, without HTTP. The control API does the same over the wire.
 
 mod rows;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,13 +16,14 @@ use super::render::{Columns, write_row};
 use super::schema::{ObjectSpec, PropertySpec};
 use super::settings::HubspotSettings;
 use super::state::State;
-use super::write::RowError;
+use super::write::{RowError, RowRule};
 use crate::authorize::{Code, challenge_of};
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
 use crate::requests::LoggedRequest;
+use crate::row_rules::Workflow;
 
-pub use rows::{LinkSpec, RowChange, RowChanges};
+pub use rows::{ChangeSource, LinkSpec, RowChange, RowChanges};
 
 /// A handle on a running account. Clones work on the same account.
 #[derive(Clone)]
@@ -47,7 +49,9 @@ impl HubspotControl {
     }
 
     pub(crate) fn edit<T>(&self, edit: impl FnOnce(&mut Account) -> T) -> T {
-        edit(&mut self.state.account_mut())
+        let result = edit(&mut self.state.account_mut());
+        self.state.wake();
+        result
     }
 
     /// A row as a read with all its properties shows it, live or archived; `None` when there is none.
@@ -158,6 +162,31 @@ impl HubspotControl {
     }
 }
 
+/// Rows that fail, and what automations make of rows.
+impl HubspotControl {
+    /// Replaces the rules that refuse rows API clients write. Chances are drawn from the account's seed.
+    pub fn set_row_rules(&self, rules: Vec<RowRule>) {
+        let seed = self.state.seed;
+        self.edit(|account| account.guards.rules.set(seed, rules));
+    }
+
+    /// Adds a rule that refuses rows.
+    pub fn add_row_rule(&self, rule: RowRule) {
+        self.edit(|account| account.guards.rules.add(rule));
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn row_rules(&self) -> Vec<RowRule> {
+        self.read(|account| account.guards.rules.rules())
+    }
+
+    /// Replaces the automations that rewrite rows after API writes.
+    pub fn set_workflows(&self, workflows: Vec<Workflow>) {
+        self.edit(|account| account.guards.workflows = workflows);
+    }
+}
+
 /// Faults, tokens, counts, settings.
 impl HubspotControl {
     /// Replaces the fault rules.
@@ -186,9 +215,10 @@ impl HubspotControl {
         self.state.edit_settings(|settings| settings.redirect_uris.push(uri.to_owned()));
     }
 
-    /// Uninstalls the app: every token of it is dead. Connecting anew installs it again.
+    /// Uninstalls the app: every token of it is dead, and it is told of nothing any more. Connecting anew installs it
+    /// again.
     pub fn uninstall(&self) {
-        self.state.tokens().revoke_all_refresh();
+        self.state.uninstall();
     }
 
     /// Revokes every refresh token with its access tokens.

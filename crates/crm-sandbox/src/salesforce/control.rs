@@ -12,11 +12,12 @@ use super::model::{Org, RecordId, Value};
 use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
-use super::write::{Access, Fields, RowError, WriteOptions};
+use super::write::{Access, DuplicateRule, Fields, RowError, RowRule, WriteOptions};
 use crate::authorize::{Code, challenge_of};
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
 use crate::requests::LoggedRequest;
+use crate::row_rules::Workflow;
 
 /// One change to rows, as a list of them is given to [`SalesforceControl::apply`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,8 @@ pub struct RowChanges {
     pub visible_after_s: Option<u32>,
     /// An automated process: `LastModifiedDate` stays.
     pub keep_last_modified: bool,
+    /// Who makes them; the API user when absent.
+    pub user: Option<RecordId>,
     /// The changes, carried out in order.
     pub ops: Vec<RowChange>,
 }
@@ -99,6 +102,7 @@ impl SalesforceControl {
 
     /// Changes the org by hand. Requests wait while `edit` runs.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut Org) -> T) -> T {
+        let _turn = self.state.write_turn();
         edit(&mut self.state.org_mut())
     }
 
@@ -158,8 +162,9 @@ impl SalesforceControl {
             access: Access::Admin,
             stamp: changes.stamp.map(|stamp| stamp.timestamp_millis()),
             visible_from: changes.visible_after_s.map(|after| now + i64::from(after) * 1000),
-            actor: None,
+            actor: changes.user,
             keep_last_modified: changes.keep_last_modified,
+            ..WriteOptions::admin()
         };
         self.edit(|org| changes.ops.iter().map(|op| one(org, op, options)).collect())
     }
@@ -175,6 +180,42 @@ fn one(org: &mut Org, change: &RowChange, options: WriteOptions) -> Result<Recor
         RowChange::Merge { winner, losers } => {
             org.transaction(|org| org.merge(*winner, losers, options)).map(|()| *winner)
         }
+    }
+}
+
+/// Rows that fail, and what automations make of rows.
+impl SalesforceControl {
+    /// Replaces the rules that refuse rows API clients write. Chances are drawn from the org's seed.
+    pub fn set_row_rules(&self, rules: Vec<RowRule>) {
+        let seed = self.state.seed;
+        self.edit(|org| org.guards.rules.set(seed, rules));
+    }
+
+    /// Adds a rule that refuses rows.
+    pub fn add_row_rule(&self, rule: RowRule) {
+        self.edit(|org| org.guards.rules.add(rule));
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn row_rules(&self) -> Vec<RowRule> {
+        self.read(|org| org.guards.rules.rules())
+    }
+
+    /// Replaces the rules by which rows count as duplicates.
+    pub fn set_duplicate_rules(&self, rules: Vec<DuplicateRule>) {
+        self.edit(|org| org.guards.duplicates = rules);
+    }
+
+    /// Replaces the automations that rewrite rows after API writes.
+    pub fn set_workflows(&self, workflows: Vec<Workflow>) {
+        self.edit(|org| org.guards.workflows = workflows);
+    }
+
+    /// After a request wrote a row, its parents are locked for other requests for so long, in real time: rows with the
+    /// same parent then fail with `UNABLE_TO_LOCK_ROW`. Zero, as at the start: never.
+    pub fn lock_parents_for(&self, real_time: Duration) {
+        self.edit(|org| org.guards.parent_lock = real_time);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod authorize;
 mod collections;
+mod composite;
 mod control;
 mod describe;
 mod error;

@@ -1,6 +1,7 @@
 //! Everything the server and the control handle share.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::auth::{Credentials, JwtKey, KeyError, Sessions, opaque};
@@ -95,6 +96,7 @@ impl Usage {
 pub(crate) struct State {
     pub(crate) clock: SimClock,
     pub(crate) credentials: Credentials,
+    pub(crate) seed: u64,
     base_url: OnceLock<String>,
     org: RwLock<Org>,
     settings: RwLock<SalesforceSettings>,
@@ -102,6 +104,8 @@ pub(crate) struct State {
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
     requests: Mutex<RequestLog>,
+    writing: Mutex<()>,
+    numbered: AtomicU64,
     locators: Mutex<Locators>,
     jwt: OnceLock<JwtKey>,
 }
@@ -120,6 +124,7 @@ impl State {
         Self {
             clock: org.clock.clone(),
             credentials,
+            seed,
             base_url: OnceLock::new(),
             org: RwLock::new(org),
             settings: RwLock::new(settings),
@@ -127,6 +132,8 @@ impl State {
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
             requests: Mutex::new(RequestLog::default()),
+            writing: Mutex::new(()),
+            numbered: AtomicU64::new(0),
             locators: Mutex::new(Locators::default()),
             jwt: OnceLock::new(),
         }
@@ -178,10 +185,17 @@ impl State {
         Ok(self.jwt.get_or_init(|| key))
     }
 
-    /// Counts a request and says what strikes it.
-    pub(crate) fn arrive(&self, kind: RequestKind) -> Struck {
+    /// Counts a request; its number, and what strikes it.
+    pub(crate) fn arrive(&self, kind: RequestKind) -> (u64, Struck) {
         *lock(&self.usage).by_kind.entry(kind).or_default() += 1;
-        if kind == RequestKind::Control { Struck::default() } else { self.faults().strike(kind.as_str()) }
+        let number = self.numbered.fetch_add(1, Ordering::Relaxed) + 1;
+        let control = kind == RequestKind::Control;
+        (number, if control { Struck::default() } else { self.faults().strike(kind.as_str()) })
+    }
+
+    /// Held by whoever writes, so that nobody writes between the parts of a composite request.
+    pub(crate) fn write_turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.writing)
     }
 
     /// Counts a call against the daily allowance; false when it is used up.

@@ -17,3 +17,4 @@ mod robust;
 mod rows;
 mod speed;
 mod support;
+mod writes;

@@ -7,9 +7,9 @@ use super::sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample,
 };
 use crate::{
-    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, CustomFieldSource, ExternalId, FieldSet, LocalId,
-    LocalListing, LoopbackFingerprintStore, RemoteWriter, Scope, Store, Subscription, SyncSink, TableDef,
-    UnitOfWork, Version,
+    AuthorisationStore, Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ConnectionStore,
+    CustomFieldSource, ExternalId, FieldSet, LocalId, LocalListing, LoopbackFingerprintStore, RefreshStore,
+    RemoteWriter, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork, Version,
 };
 
 /// A fixture's transaction.
@@ -49,6 +49,36 @@ pub trait StoreFixture: Sized + Send + Sync + 'static {
 
     /// Every committed event of the outbox in the order of its publishing, of all tenants.
     fn published(&self) -> impl Future<Output = Vec<ChangeEvent>> + Send;
+}
+
+/// A store that keeps connected accounts. Every fixture is one whose store has the ports.
+pub trait ConnectionFixture: StoreFixture {
+    /// The accounts.
+    fn connections(&self) -> Arc<dyn ConnectionStore<TxOf<Self>>>;
+
+    /// Their refreshes.
+    fn refreshes(&self) -> Arc<dyn RefreshStore<TxOf<Self>>>;
+
+    /// Authorisations that were begun.
+    fn authorisations(&self) -> Arc<dyn AuthorisationStore<TxOf<Self>>>;
+}
+
+impl<F> ConnectionFixture for F
+where
+    F: StoreFixture,
+    F::Store: ConnectionStore<TxOf<F>> + RefreshStore<TxOf<F>> + AuthorisationStore<TxOf<F>>,
+{
+    fn connections(&self) -> Arc<dyn ConnectionStore<TxOf<F>>> {
+        self.store()
+    }
+
+    fn refreshes(&self) -> Arc<dyn RefreshStore<TxOf<F>>> {
+        self.store()
+    }
+
+    fn authorisations(&self) -> Arc<dyn AuthorisationStore<TxOf<F>>> {
+        self.store()
+    }
 }
 
 /// A store whose table sinks are tested as well.

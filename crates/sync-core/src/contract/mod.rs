@@ -24,26 +24,38 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the case, and says where")]
 
+mod crm;
 mod fixture;
+mod grants;
 mod macros;
 mod sample;
 mod setup;
 
+pub mod adoption;
 pub mod audit;
+pub mod authorisations;
+pub mod connections;
+pub mod convergence;
 pub mod cursors;
 pub mod custom_fields;
 pub mod dead_letters;
 pub mod eav;
 pub mod emitter;
 pub mod entity;
+pub mod eraser;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
+pub mod local_changes;
 pub mod loopback;
 pub mod merges;
+pub mod mixed;
+pub mod outbox;
 pub mod pace;
 pub mod recorder;
+pub mod refreshes;
 pub mod replay;
 pub mod sink;
 pub mod source;
@@ -54,8 +66,8 @@ pub mod values;
 pub mod writer;
 
 pub use fixture::{
-    CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf,
-    WriterFixture, run, run_custom_fields, run_loopback, run_source, run_writer,
+    ConnectionFixture, CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture,
+    Tenancy, TxOf, WriterFixture, run, run_custom_fields, run_loopback, run_source, run_writer,
 };
 pub use sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{EngineOptions, ExecuteSync};
+use crate::writeback::PendingEdits;
 use crate::{
-    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ContractedFields, CustomFieldPolicy,
-    DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter, LayeredSource,
-    LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store, StorePorts,
-    SyncSink, SystemClock, TimeOrderedIds, UnitOfWork,
+    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ConflictPolicy, ContractedFields,
+    CustomFieldPolicy, DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter,
+    LayeredSource, LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store,
+    StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox, WritebackPorts,
 };
 
 /// Makes the middleware of the entity's contracts, once the store is known.
@@ -19,6 +20,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     ports: Option<StorePorts<S>>,
     recorder: Option<Arc<dyn RunRecorder<S::Tx>>>,
     emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
+    inbox: Option<Arc<dyn WebhookInbox<S::Tx>>>,
     source: Option<Arc<dyn ChangeSource<T>>>,
     source_per_request: bool,
     middleware: Vec<Arc<dyn ChangeMiddleware<T>>>,
@@ -27,6 +29,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
     fetcher: Option<Arc<dyn RecordFetcher<T>>>,
+    pending: Option<PendingEdits<S>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     jitter: Arc<dyn Jitter>,
@@ -42,6 +45,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             ports: None,
             recorder: None,
             emitter: None,
+            inbox: None,
             source: None,
             source_per_request: false,
             middleware: Vec::new(),
@@ -50,6 +54,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             differ: Arc::new(DeepEqualDiffer::default()),
             loopback: None,
             fetcher: None,
+            pending: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(TimeOrderedIds),
             jitter: Arc::new(RandomJitter),
@@ -87,6 +92,14 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     #[must_use]
     pub fn emitter(mut self, emitter: Arc<dyn ChangeEmitter<S::Tx>>) -> Self {
         self.emitter = Some(emitter);
+        self
+    }
+
+    /// Settles notices of webhooks here, in the transaction of the batch that applies them: those whose dedup keys the
+    /// changes carry. None by default.
+    #[must_use]
+    pub fn inbox(mut self, inbox: Arc<dyn WebhookInbox<S::Tx>>) -> Self {
+        self.inbox = Some(inbox);
         self
     }
 
@@ -151,6 +164,15 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         self
     }
 
+    /// Respects changes of the application's own that wait to be sent to the CRM: a field that was edited here is not
+    /// overwritten by what the CRM held before, and who counts when both sides changed it says the policy. One more
+    /// look-up per batch. Default: no change is expected to wait.
+    #[must_use]
+    pub fn local_changes(mut self, ports: WritebackPorts<S>, policy: ConflictPolicy) -> Self {
+        self.pending = Some(PendingEdits { ports, policy });
+        self
+    }
+
     /// The clock. The machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -206,6 +228,9 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         if let Some(emitter) = self.emitter {
             ports.emitter = Some(emitter);
         }
+        if let Some(inbox) = self.inbox {
+            ports.inbox = Some(inbox);
+        }
         let contracts = self.contracts.map(|make| Arc::new(make(Arc::clone(&ports.unit_of_work))));
         if let Some(contracts) = &contracts {
             self.fetcher = self.fetcher.map(|fetcher| contracts.fetcher(fetcher));
@@ -223,6 +248,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
             differ: self.differ,
             loopback: self.loopback,
             fetcher: self.fetcher,
+            pending: self.pending,
             holder: self.holder.unwrap_or_else(|| default_holder(self.ids.as_ref())),
             clock: self.clock,
             ids: self.ids,

@@ -21,7 +21,9 @@ impl Site for State {
     fn arrive(&self, call: &mut Call) -> Arrival {
         request::override_method(call);
         let kind = route::kind(call);
-        Arrival { struck: self.arrive(kind), control: kind == RequestKind::Control }
+        let (number, struck) = self.arrive(kind);
+        call.number = number;
+        Arrival { struck, control: kind == RequestKind::Control }
     }
 
     fn refuse(&self, _: &Call, refusal: Refusal) -> Answer {
