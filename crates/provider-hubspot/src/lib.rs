@@ -23,7 +23,9 @@ mod reader;
 mod record;
 mod rows;
 mod search;
+mod to;
 mod wire;
+mod writer;
 
 pub use carried::carried;
 pub use client::{HubspotClient, HubspotClientBuilder};
@@ -37,3 +39,5 @@ pub use oauth::{HubspotIdentity, oauth_provider};
 pub use object::{STANDARD_OBJECTS, StandardObject, modified_property, standard_object};
 pub use poll::HubspotPollSource;
 pub use record::{HubspotRecord, RecordError};
+pub use to::ToHubspot;
+pub use writer::HubspotWriter;
