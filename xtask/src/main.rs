@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod codegen;
+mod deny;
 mod layers;
 mod process;
 mod scaffold;

@@ -13,6 +13,7 @@ pub mod schema;
 mod search;
 mod settings;
 mod state;
+pub mod webhooks;
 mod write;
 
 pub use auth::Credentials;

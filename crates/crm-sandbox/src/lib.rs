@@ -5,6 +5,7 @@ pub mod clock;
 mod csv_rows;
 pub mod faults;
 pub mod hubspot;
+mod push;
 mod requests;
 mod row_rules;
 pub mod salesforce;

@@ -3,6 +3,7 @@
 mod archive;
 mod associations;
 mod calls;
+mod carried;
 mod client;
 mod config;
 mod cursor;
@@ -23,6 +24,7 @@ mod rows;
 mod search;
 mod wire;
 
+pub use carried::carried;
 pub use client::{HubspotClient, HubspotClientBuilder};
 pub use config::{CustomFieldSelection, HubspotConfig};
 pub use custom_fields::HubspotFields;

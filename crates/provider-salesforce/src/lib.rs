@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod carried;
 mod client;
 mod config;
 mod cursor;
@@ -17,9 +18,12 @@ mod reader;
 mod record;
 pub mod soql;
 mod span;
+mod to;
 mod walk;
 mod wire;
+mod writer;
 
+pub use carried::{SalesforceNotices, carried};
 pub use client::{SalesforceClient, SalesforceClientBuilder};
 pub use config::{CustomFieldSelection, SalesforceConfig};
 pub use custom_fields::SalesforceFields;
@@ -29,3 +33,5 @@ pub use listing::SalesforceListing;
 pub use map::FromSalesforce;
 pub use poll::SalesforcePollSource;
 pub use record::{RecordError, SalesforceRecord};
+pub use to::ToSalesforce;
+pub use writer::SalesforceWriter;

@@ -93,13 +93,13 @@ impl ConnectionStore<MemoryTx> for MemoryStore {
             connection.sealed = Some(grant.sealed.clone());
             connection.generation += 1;
             connection.expires_at = grant.expires_at;
-            connection.granted_at = Some(grant.at);
+            connection.granted_at = grant.granted_at.or(connection.granted_at);
             connection.refreshing = None;
             connection.unresolved_since = None;
             connection.updated_at = grant.at;
             let generation = connection.generation;
             put(w, ConnectionRow { connection, token: token + 1 });
-            if let Some(grantor) = grant.profile.grantor() {
+            if let Some(grantor) = grant.granted_at.and(grant.profile.grantor()) {
                 let (key, provider) = (grant.key.clone(), grant.provider.clone());
                 w.state.grants.push(GrantRow { key, provider, grantor });
                 w.on_undo(|state| drop(state.grants.pop()));

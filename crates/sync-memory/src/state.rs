@@ -6,15 +6,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField, LocalId,
-    Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
-    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor,
+    HolderId, KnownField, LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect,
+    Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     /// In the order of their adding.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -51,6 +51,22 @@ pub(crate) struct State {
     pub(crate) grants: Vec<GrantRow>,
     /// By tenant and digest of the state.
     pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
+    /// What waits to be sent to the CRM.
+    pub(crate) pending: HashMap<CatalogKey, Pending>,
+    /// How many edits were ever appended.
+    pub(crate) edits_appended: i64,
+    /// What placeholders became.
+    pub(crate) adoptions: HashMap<(Option<TenantId>, ConnectionId, ExternalId), ExternalId>,
+}
+
+/// What waits of one entity to be sent.
+#[derive(Clone, Default)]
+pub(crate) struct Pending {
+    /// In the order of their appending.
+    pub(crate) edits: Vec<LocalEdit>,
+    pub(crate) standings: BTreeMap<ExternalId, Standing>,
+    /// Those that are not closed.
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 #[derive(Clone)]
@@ -73,6 +89,7 @@ pub(crate) struct AuthorisationRow {
     pub(crate) used: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     /// The last batch that was committed.
@@ -90,7 +107,7 @@ pub(crate) struct RecordKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatalogKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     entity: String,
 }
@@ -118,7 +135,7 @@ pub(crate) struct NoticeRow {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct NoticeKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     subscription: SubscriptionId,
     dedup_key: Box<str>,

@@ -1,5 +1,7 @@
 //! The outbox: events wait here, in the transaction that made them, until their consumers have received them.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use sqlx::Row;
 use sqlx::postgres::PgRow;
@@ -11,16 +13,36 @@ use sync_core::{
 };
 use uuid::Uuid;
 
-use crate::copy::{self, CopyRows};
+use crate::copy::{self, ColumnType, CopyRows, CopyTarget};
 use crate::error::store_error;
 use crate::store::PgStore;
 use crate::tx::PgTx;
 
-const EMIT: &str = "copy sync_outbox (id, tenant_id, connection_id, entity, subscription_id, kind, external_id, \
-     local_id, operation, changed_fields, run_id, source, at) from stdin (format binary)";
+static EMIT: LazyLock<CopyTarget> = LazyLock::new(|| CopyTarget::new("sync_outbox", CHANGE_COLUMNS));
 
-const PUBLISH: &str = "copy sync_outbox (id, tenant_id, connection_id, entity, subscription_id, kind, external_id, \
-     local_id, operation, changed_fields, run_id, source, at, lane, payload) from stdin (format binary)";
+static PUBLISH: LazyLock<CopyTarget> = LazyLock::new(|| {
+    let own = [("lane", ColumnType::Text), ("payload", ColumnType::Json)];
+    CopyTarget::new("sync_outbox", CHANGE_COLUMNS.into_iter().chain(own))
+});
+
+const CHANGE_COLUMNS: [(&str, ColumnType); 13] = {
+    use ColumnType::{Instant, Json, Text, Uuid};
+    [
+        ("id", Uuid),
+        ("tenant_id", Text),
+        ("connection_id", Text),
+        ("entity", Text),
+        ("subscription_id", Uuid),
+        ("kind", Text),
+        ("external_id", Text),
+        ("local_id", Text),
+        ("operation", Text),
+        ("changed_fields", Json),
+        ("run_id", Uuid),
+        ("source", Text),
+        ("at", Instant),
+    ]
+};
 
 /// The columns that [`read`] reads, of a table `o`.
 macro_rules! columns {
@@ -61,7 +83,7 @@ impl ChangeEmitter<PgTx> for PgStore {
             copy::text(row, event.source);
             copy::instant(row, event.at);
         }
-        tx.copy(EMIT, rows.finish()).await.map_err(store_error(PUBLISHING))
+        tx.copy(&EMIT, rows).await.map_err(store_error(PUBLISHING))
     }
 }
 
@@ -77,7 +99,7 @@ impl Outbox<PgTx> for PgStore {
             tx.require_named(event.tenant.as_ref())?;
             write(rows.row(), event);
         }
-        tx.copy(PUBLISH, rows.finish()).await.map_err(store_error(PUBLISHING))
+        tx.copy(&PUBLISH, rows).await.map_err(store_error(PUBLISHING))
     }
 }
 

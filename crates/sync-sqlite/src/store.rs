@@ -19,7 +19,7 @@ use crate::config::SqliteStoreBuilder;
 use crate::error::{connect_error, store_error};
 use crate::tx::SqliteTx;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
 
 /// Takes the write lock at once, so that a transaction never finds out half-way that another has it.
 const BEGIN: &str = "begin immediate";

@@ -256,6 +256,10 @@ fn create(entity: &Entity, dialect: Dialect) -> String {
     if is_eav(entity) {
         indexes += &trigger(&table, dialect);
     }
+    if dialect.store == "postgres" {
+        // Row-level security; see the migration `0015_tenant_isolation.sql`.
+        indexes += &format!("select hexsync_isolate('{table}');\n");
+    }
     format!(
         "-- {}, as synced from CRMs. `*_external_id` is a link as the CRM sent it, `*_id` the row it is bound to.
 create table {table} (

@@ -24,6 +24,8 @@ pub struct Credentials {
     pub private_app_token: String,
     /// Where authorisation codes go.
     pub redirect_uri: String,
+    /// The key by which the app's developer changes webhook subscriptions.
+    pub developer_api_key: String,
     /// The app's id.
     pub app_id: u64,
     /// The account's id.
@@ -47,6 +49,7 @@ impl Credentials {
             refresh_token: uuid(&format!("refresh/{seed}")),
             private_app_token: format!("pat-na1-{}", uuid(&format!("private/{seed}"))),
             redirect_uri: REDIRECT_URI.to_owned(),
+            developer_api_key: uuid(&format!("developer/{seed}")),
             app_id: 42,
             portal_id,
         }

@@ -1,6 +1,7 @@
 //! Changing the account while it runs, without HTTP. The control API does the same over the wire.
 
 mod rows;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -214,9 +215,10 @@ impl HubspotControl {
         self.state.edit_settings(|settings| settings.redirect_uris.push(uri.to_owned()));
     }
 
-    /// Uninstalls the app: every token of it is dead. Connecting anew installs it again.
+    /// Uninstalls the app: every token of it is dead, and it is told of nothing any more. Connecting anew installs it
+    /// again.
     pub fn uninstall(&self) {
-        self.state.tokens().revoke_all_refresh();
+        self.state.uninstall();
     }
 
     /// Revokes every refresh token with its access tokens.

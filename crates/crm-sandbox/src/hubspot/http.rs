@@ -18,3 +18,6 @@ mod schemas;
 mod search;
 mod site;
 mod struck;
+mod webhooks;
+
+pub(super) use associations::category;

@@ -14,6 +14,7 @@ use super::model::Account;
 use super::schema::PropertySpec;
 use super::settings::HubspotSettings;
 use super::state::State;
+use super::webhooks;
 use super::write::RowError;
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
@@ -165,23 +166,24 @@ impl SandboxBuilder {
         let state = Arc::new(State::new(self.seed, account, self.settings, self.faults));
         state.set_base_url(format!("http://{address}"));
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped));
+        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped.clone()));
+        let sender = tokio::spawn(webhooks::run(Arc::clone(&state), stopped));
         Ok(Running {
             base_url: format!("http://{address}"),
             control: HubspotControl::new(state),
             stop,
-            server,
+            tasks: [server, sender],
         })
     }
 }
 
-/// A running account. Dropping it closes the server.
+/// A running account. Dropping it closes the server and ends the webhook sender.
 #[derive(Debug)]
 pub struct Running {
     base_url: String,
     control: HubspotControl,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -203,11 +205,13 @@ impl Running {
         &self.control
     }
 
-    /// Closes the server and its connections.
+    /// Closes the server and its connections, and sends nothing any more.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        if let Err(error) = (&mut self.server).await {
-            tracing::warn!(%error, "the simulated account stopped badly");
+        for task in &mut self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the simulated account stopped badly");
+            }
         }
     }
 }

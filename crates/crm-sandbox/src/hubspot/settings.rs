@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::auth::REDIRECT_URI;
+use super::webhooks::WebhookSettings;
 use crate::authorize::Consent;
 
 /// Settings of a simulated account. May be changed while it runs.
@@ -56,6 +57,8 @@ pub struct HubspotSettings {
     pub ids_out_of_order: bool,
     /// A value cleared over the API reads `""` afterwards, not null. Default off.
     pub cleared_reads_empty: bool,
+    /// How webhooks are sent.
+    pub webhooks: WebhookSettings,
     /// Scopes every token carries; a call without its scope is refused. Default: all.
     pub scopes: Vec<String>,
     /// Each refresh returns a new refresh token and kills the presented one. Default off, as documented.
@@ -103,6 +106,7 @@ impl Default for HubspotSettings {
             calculated_moves_modified: false,
             ids_out_of_order: false,
             cleared_reads_empty: false,
+            webhooks: WebhookSettings::default(),
             scopes: all_scopes(),
             rotate_refresh_tokens: false,
             redirect_uris: vec![REDIRECT_URI.to_owned()],

@@ -1,6 +1,7 @@
 //! Everything the server and the control handle share.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
@@ -11,6 +12,7 @@ use super::limits::{Left, Limited, Rates};
 use super::model::Account;
 use super::search::Cache;
 use super::settings::HubspotSettings;
+use super::webhooks::Webhooks;
 use crate::clock::SimClock;
 use crate::faults::{FaultRule, Faults, Struck};
 use crate::requests::RequestLog;
@@ -94,6 +96,8 @@ pub(crate) struct State {
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
     requests: Mutex<RequestLog>,
+    webhooks: Mutex<Webhooks>,
+    installed: AtomicBool,
     /// Rung when something may have to be sent to subscribers.
     pub(crate) bell: Notify,
     rates: Mutex<Rates>,
@@ -123,6 +127,8 @@ impl State {
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
             requests: Mutex::new(RequestLog::default()),
+            webhooks: Mutex::new(Webhooks::new(seed)),
+            installed: AtomicBool::new(true),
             bell: Notify::new(),
             rates: Mutex::new(Rates::default()),
             searches: Mutex::new(Cache::default()),
@@ -169,6 +175,38 @@ impl State {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
+    }
+
+    pub(crate) fn webhooks(&self) -> MutexGuard<'_, Webhooks> {
+        lock(&self.webhooks)
+    }
+
+    /// The app is let in.
+    pub(crate) fn install(&self) {
+        self.installed.store(true, Ordering::SeqCst);
+    }
+
+    /// The app is thrown out: its tokens are dead, and it is told of nothing any more.
+    pub(crate) fn uninstall(&self) {
+        self.tokens().revoke_all_refresh();
+        self.installed.store(false, Ordering::SeqCst);
+    }
+
+    /// Keeps events from now on if somebody wants them.
+    pub(crate) fn note_wishes(&self) {
+        let wanted = self.webhooks().app.wants_events();
+        self.account_mut().events.wanted = wanted;
+        self.wake();
+    }
+
+    /// Gives what happened to the webhook sender.
+    pub(crate) fn collect_events(&self) {
+        let settings = self.setting(|settings| settings.webhooks.clone());
+        let mut account = self.account_mut();
+        if !self.installed.load(Ordering::SeqCst) {
+            drop(account.events.take());
+        }
+        self.webhooks().collect(&mut account, self.credentials.app_id, &settings);
     }
 
     /// Lets the webhook sender look for work.

@@ -22,4 +22,5 @@ mod search;
 mod search_window;
 mod speed;
 mod support;
+mod webhooks;
 mod writes;

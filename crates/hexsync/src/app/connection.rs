@@ -5,6 +5,7 @@ use sync_wiring::auth::{
     AuthError, Authenticator, ClientCredential, ClientCredentials, JwtBearer, JwtBearerConfig,
     MemoryTokenStore, RefreshToken, StaticToken, TokenEndpoint,
 };
+use sync_wiring::core::ConnectionKey;
 use sync_wiring::hubspot::{HubspotClient, HubspotConfig};
 use sync_wiring::salesforce::{SalesforceClient, SalesforceConfig};
 
@@ -47,7 +48,7 @@ pub(crate) fn client(connection: &Connection) -> Result<Client, CliError> {
 }
 
 fn authenticator(connection: &Connection) -> Result<Authenticator, CliError> {
-    let id = connection.id.clone();
+    let id = ConnectionKey::new(connection.tenant.clone(), connection.id.clone());
     let wrong = |error: AuthError| {
         CliError::new(error).next(format!("correct connection `{}` in the configuration", connection.id))
     };

@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod drain;
 mod feed;
 mod fields;
 mod grant;
@@ -25,6 +26,7 @@ use crate::output::Out;
 
 pub(crate) use client::Client;
 pub(crate) use connection::client;
+pub(crate) use drain::Accounts;
 pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
@@ -58,16 +60,17 @@ impl<S: AppStore> App<S> {
         self.module.store()
     }
 
-    /// Does `work` in one transaction, which is committed if it succeeds.
+    /// Does `work` in one transaction for a tenant's rows, which is committed if it succeeds.
     ///
     /// # Errors
     /// Those of the store and of `work`; then nothing was done.
     pub(crate) async fn transact<R>(
         &self,
+        tenant: Option<&TenantId>,
         work: impl AsyncFnOnce(&S, &mut S::Tx) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let store: &S = self.store();
-        let mut tx = UnitOfWork::begin(store).await?;
+        let mut tx = UnitOfWork::begin_for(store, tenant).await?;
         let result = work(store, &mut tx).await?;
         UnitOfWork::commit(store, tx).await?;
         Ok(result)

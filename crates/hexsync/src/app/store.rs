@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::StoreError;
+use sync_wiring::core::{ConnectionStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -13,7 +13,12 @@ use crate::error::CliError;
 use crate::generated::Stores;
 
 /// A store that this program can run on.
-pub(crate) trait AppStore: Stores {
+pub(crate) trait AppStore:
+    Stores
+    + WebhookInbox<<Self as UnitOfWork>::Tx>
+    + ConnectionStore<<Self as UnitOfWork>::Tx>
+    + TenantEraser<<Self as UnitOfWork>::Tx>
+{
     /// What to call it.
     const NAME: &'static str;
 

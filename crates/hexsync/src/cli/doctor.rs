@@ -130,7 +130,9 @@ impl StoreCommand for Probe<'_> {
         let mut n_active = 0;
         let mut n_paused = 0;
         for tenant in app.tenants() {
-            let all = app.transact(async |store, tx| store.subscriptions(tx, tenant.as_ref()).await).await?;
+            let all = app
+                .transact(tenant.as_ref(), async |store, tx| store.subscriptions(tx, tenant.as_ref()).await)
+                .await?;
             n_paused += all.iter().filter(|subscription| subscription.paused).count();
             n_active += all.iter().filter(|subscription| !subscription.paused).count();
         }

@@ -4,6 +4,7 @@ mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
+mod erase;
 mod fields;
 mod history;
 mod init;
@@ -15,6 +16,7 @@ mod round;
 mod run;
 mod runs;
 mod sandbox;
+mod serve;
 mod subscriptions;
 
 use std::path::PathBuf;
@@ -63,8 +65,11 @@ enum Command {
     History(history::History),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Erase(erase::Erase),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
+    Serve(serve::Serve),
 }
 
 impl Cli {
@@ -90,6 +95,8 @@ impl Cli {
             Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
+            Command::Serve(command) => there.on(command, out).await,
+            Command::Erase(command) => there.on(command, out).await,
         }
     }
 }

@@ -6,6 +6,7 @@ mod engine;
 mod problem;
 mod reader;
 mod secret;
+mod serve;
 mod span;
 mod template;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::{Secret, SecretError};
+pub(crate) use serve::Serve;
 pub(crate) use span::parse_duration;
 pub(crate) use template::TEMPLATE;
 
@@ -34,6 +36,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// How runs behave.
     pub(crate) engine: EngineOptions,
+    /// Where calls from the CRMs are received; `None` without the section.
+    pub(crate) serve: Option<Serve>,
     /// The CRM accounts, in the order of the file.
     pub(crate) connections: Vec<Connection>,
 }
@@ -54,8 +58,8 @@ impl Config {
         let mut reader = Reader::new(path, text);
         let parsed = read(&mut reader, text);
         match (parsed, reader.finish()) {
-            (Some((database, engine, connections)), problems) if problems.is_empty() => {
-                Ok(Self { path: path.to_owned(), database, engine, connections })
+            (Some((database, engine, serve, connections)), problems) if problems.is_empty() => {
+                Ok(Self { path: path.to_owned(), database, engine, serve, connections })
             }
             (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
         }
@@ -81,7 +85,7 @@ impl Config {
     }
 }
 
-type Parts = (Database, EngineOptions, Vec<Connection>);
+type Parts = (Database, EngineOptions, Option<Serve>, Vec<Connection>);
 
 fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
     let document = reader.document(text)?;
@@ -98,6 +102,7 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         Some(section) => engine::read(reader, section),
         None => EngineOptions::default(),
     };
+    let serve = root.table(reader, "serve").and_then(|section| serve::read(reader, section));
     let sections = root.tables(reader, "connections");
     let mut ids = Vec::new();
     let connections: Vec<_> = sections
@@ -105,5 +110,5 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         .filter_map(|section| connection::read(reader, section, engine.multi_tenant, &mut ids))
         .collect();
     root.finish(reader);
-    Some((database?, engine, connections))
+    Some((database?, engine, serve, connections))
 }

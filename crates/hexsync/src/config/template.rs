@@ -30,6 +30,20 @@ url = "sqlite:hexsync.db"
 # How often a batch is tried again while the database is away.
 # store_attempts = 6
 
+# Where calls from the CRMs are received: hexsync serve.
+# [serve]
+# address = "127.0.0.1:8080"
+# What the CRMs call: the address of the proxy in front, with its path if it takes one off. HubSpot signs it.
+# public_url = "https://hooks.example.com"
+# The client secret of the HubSpot app.
+# hubspot_secret_env = "HEXSYNC_HUBSPOT_CLIENT_SECRET"
+# The last part of the address for Salesforce's outbound messages, /webhooks/salesforce/TOKEN: 32 random bytes in hex.
+# salesforce_token_env = "HEXSYNC_SALESFORCE_WEBHOOK_TOKEN"
+# How often notices are looked for that other processes received.
+# poll_every = "500ms"
+# How long applied notices are kept, so that repeats are told.
+# keep_settled = "3d"
+
 [[connections]]
 id = "main"
 provider = "salesforce"
@@ -49,6 +63,8 @@ refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # settle_lag = "5s"
 # How far behind its cursor a run reads again.
 # overlap = "10m"
+# The organisation id (HubSpot: the portal id), by which calls to hexsync serve are told.
+# account_id = "00DDn000000ZyXwMAK"
 # What is synced, in place of what every org has. Objects that you made, such as project, are named here.
 # entities = ["user", "account", "contact", "opportunity", "opportunity_contact", "project"]
 

@@ -61,6 +61,7 @@ fn commented_keys_of_the_template_are_the_defaults() {
         "api_reserve_percent",
         "settle_lag",
         "overlap",
+        "account_id",
         "entities",
     ];
     let mut text = TEMPLATE.to_owned();

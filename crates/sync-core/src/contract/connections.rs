@@ -271,6 +271,17 @@ pub async fn own_grants_count_as_well<F: ConnectionFixture>(f: F) {
     assert_eq!(newer(&f, &key("acme")).await, 0);
 }
 
+/// A known grant that is written anew is no grant more, and keeps its day.
+pub async fn grant_written_anew_is_not_counted<F: ConnectionFixture>(f: F) {
+    connect(&f, &grant(&key("other"), 0)).await;
+    connect(&f, &grant(&key("acme"), 1)).await;
+    let anew = NewGrant { granted_at: None, ..grant(&key("acme"), 2) };
+    connect(&f, &anew).await;
+    assert_eq!(newer(&f, &key("other")).await, 1);
+    let found = read(&f, &key("acme")).await.unwrap();
+    assert_eq!((found.granted_at, found.updated_at), (Some(at(1)), at(2)));
+}
+
 /// INV-CON-1: the same id of two tenants is two connections; an account's connections of all tenants are found.
 pub async fn tenants_have_their_own_connections<F: ConnectionFixture>(f: F) {
     let (one, two) = (key_of("t1", "main"), key_of("t2", "main"));
@@ -298,6 +309,7 @@ pub async fn connecting_without_tenant_is_refused<F: ConnectionFixture>(f: F) {
     let mut tx = begin(&f).await;
     let refused = f.connections().connect(&mut tx, &grant(&key("acme"), 0)).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");
+    drop(tx);
     let mut tx = begin(&f).await;
     let refused = f.connections().connection(&mut tx, &key("acme")).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");

@@ -106,7 +106,7 @@ where
 {
     let store = f.store();
     let scope = subscribe(&*store).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.stage(&mut tx, &[notice(&scope, "k1", "r")], at(9)).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert!(waiting::<F>(&store, &scope, 10).await.is_empty());
@@ -131,7 +131,7 @@ where
     let scope = subscribe(&*store).await;
     stage::<F>(&store, &[notice(&scope, "k1", "r"), notice(&scope, "k2", "r")]).await;
     let before = waiting::<F>(&store, &scope, 10).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.settle(&mut tx, &scope, &boxed(&["k1"]), at(20)).await.unwrap(), 1);
     let left = store.waiting(&mut tx, None, scope.subscription, 10).await.unwrap();
     assert_eq!(keys(&left), ["k2"]);
@@ -252,7 +252,7 @@ where
     let store = f.store();
     let own = subscribe_as(&*store, Some("a"), "connection").await;
     let nobody = Scope { tenant: None, ..own.clone() };
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let mixed = [notice(&own, "k1", "r"), notice(&nobody, "k2", "r")];
     let refused = store.stage(&mut tx, &mixed, at(9)).await.unwrap_err();
     assert!(matches!(refused, StoreError::MissingTenantId(_)), "{refused:?}");
@@ -321,7 +321,7 @@ where
     F: StoreFixture,
     F::Store: WebhookInbox<TxOf<F>>,
 {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.waiting(&mut tx, scope.tenant.as_ref(), scope.subscription, limit).await.unwrap()
 }
 
@@ -330,6 +330,6 @@ where
     F: StoreFixture,
     F::Store: WebhookInbox<TxOf<F>>,
 {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.backlog(&mut tx, tenant).await.unwrap()
 }

@@ -126,6 +126,18 @@ macro_rules! store_contract {
     };
 }
 
+/// The suite of erasing a tenant, for one [`StoreFixture`](crate::contract::StoreFixture).
+#[macro_export]
+macro_rules! eraser_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, eraser, Multi, eraser: [
+            erased_tenant_is_gone_and_others_stay,
+            counted_rows_are_those_erased,
+            erasing_goes_on_in_bounded_steps,
+        ]);
+    };
+}
+
 /// The suites of connected accounts, for one [`ConnectionFixture`](crate::contract::ConnectionFixture).
 #[macro_export]
 macro_rules! connection_contract {
@@ -149,6 +161,7 @@ macro_rules! connection_contract {
             hundreds_are_sealed_at_once,
             newer_grants_of_the_same_user_are_counted,
             own_grants_count_as_well,
+            grant_written_anew_is_not_counted,
         ]);
         $crate::__contract_suite!($fixture, connections_of_tenants, Multi, connections: [
             tenants_have_their_own_connections,
@@ -295,6 +308,36 @@ macro_rules! sink_contract {
     };
 }
 
+/// The suites of edits that wait for the CRM and of questions for a person, and stories of both sides being edited, for
+/// one [`SinkFixture`](crate::contract::SinkFixture).
+#[macro_export]
+macro_rules! writeback_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, local_changes, Single, local_changes: [
+            edits_come_back_whole,
+            rolled_back_edits_are_gone,
+            due_records_come_with_all_their_edits,
+            settling_leaves_other_edits,
+            standings_come_back_whole,
+            adopted_records_keep_what_waits,
+            waiting_changes_are_of_the_connection_and_entity,
+            asking_again_replaces,
+            closed_questions_are_gone,
+        ]);
+        $crate::__contract_suite!($fixture, local_changes_of_tenants, Multi, local_changes: [
+            waiting_changes_are_of_the_tenant,
+        ]);
+        $crate::__contract_suite!($fixture, adoption, Single, adoption: [
+            adopted_row_keeps_everything_else,
+            taken_id_is_left_alone,
+        ]);
+        $crate::__contract_suite!($fixture, convergence, Single, convergence: [
+            edits_converge_with_keys,
+            edits_converge_without_keys,
+        ]);
+    };
+}
+
 /// What only tables have whose custom fields are definitions and values, for one
 /// [`SinkFixture`](crate::contract::SinkFixture), usually [`Eav`](crate::contract::Eav).
 #[macro_export]
@@ -384,6 +427,34 @@ macro_rules! custom_field_contract {
     };
 }
 
+/// The suite of writers, for one [`WriterFixture`](crate::contract::WriterFixture).
+#[macro_export]
+macro_rules! writer_contract {
+    ($fixture:ty) => {
+        $crate::__writer_suite!(
+            $fixture,
+            [
+                nothing_is_nothing,
+                answers_stand_where_their_writes_do,
+                created_is_told_from_changed,
+                refused_record_holds_up_no_other,
+                create_again_finds_the_record,
+                update_again_changes_nothing,
+                archive_again_is_no_error,
+                fields_not_named_stay,
+                custom_fields_are_written_one_by_one,
+                null_clears,
+                stale_record_is_not_written_over,
+                present_version_is_written_over,
+                gone_record_is_told,
+                lost_answer_is_unknown,
+                any_text_arrives_as_it_is,
+                other_fields_are_never_sent,
+            ]
+        );
+    };
+}
+
 /// The suite of fingerprint stores, for one [`LoopbackFixture`](crate::contract::LoopbackFixture).
 #[macro_export]
 macro_rules! loopback_contract {
@@ -451,6 +522,24 @@ macro_rules! __source_suite {
     };
 }
 
+/// The module of tests on a writer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __writer_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod writer {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_writer($crate::contract::writer::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
 /// The module of tests on a source of custom fields.
 #[doc(hidden)]
 #[macro_export]
@@ -493,9 +582,11 @@ mod tests {
     fn every_case_is_listed() {
         let lists = include_str!("macros.rs");
         let suites = [
+            include_str!("adoption.rs"),
             include_str!("audit.rs"),
             include_str!("authorisations.rs"),
             include_str!("connections.rs"),
+            include_str!("convergence.rs"),
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
@@ -506,6 +597,7 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
+            include_str!("local_changes.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
             include_str!("outbox.rs"),

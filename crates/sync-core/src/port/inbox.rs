@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{Backlog, Notice, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice};
+use crate::{
+    Backlog, Change, Notice, Scope, SourceError, StoreError, Subscription, SubscriptionId, TenantId,
+    WaitingNotice,
+};
 
 /// Keeps the notices of webhooks between the answer to the call and the run that applies them.
 ///
@@ -69,4 +72,20 @@ pub trait WebhookInbox<Tx: Send + Sync + 'static>: Send + Sync {
         tenant: Option<&'a TenantId>,
         before: DateTime<Utc>,
     ) -> Result<u64, StoreError>;
+}
+
+/// Makes changes of what a provider's calls carried, by the entity's mapping.
+#[cfg_attr(feature = "mocks", mockall::automock)]
+#[async_trait]
+pub trait CarriedRecords<T: Send + Sync + 'static>: Send + Sync {
+    /// One answer per notice, in order; `None` where the record has to be read after all, e.g. because the notice does
+    /// not say which version of it was sent. Every notice that is passed has a body.
+    ///
+    /// # Errors
+    /// [`SourceError`] when it can't be told without the provider, and the provider can't be asked.
+    async fn carried(
+        &self,
+        subscription: &Subscription,
+        notices: &[Notice],
+    ) -> Result<Vec<Option<Change<T>>>, SourceError>;
 }

@@ -43,15 +43,18 @@ impl FieldRead<'_> {
 }
 
 impl FieldMapping {
-    /// The constant expression: `FieldMapping::new("Name", "name")`.
+    /// The constant expression: `FieldMapping::new("Name", "name")`, of a field that is never written
+    /// `FieldMapping::new("IsWon", "won").read_only()`.
     #[must_use]
     pub fn to_rust(&self) -> String {
         let (source, target) = (text(&self.source), text(&self.target));
+        let read_only = if self.write { "" } else { ".read_only()" };
         if self.transforms.is_empty() {
-            return format!("FieldMapping::new({source}, {target})");
+            return format!("FieldMapping::new({source}, {target}){read_only}");
         }
         let transforms: Vec<String> = self.transforms.iter().map(Transform::to_rust).collect();
-        format!("FieldMapping::through({source}, {target}, const {{ &[{}] }})", transforms.join(", "))
+        let transforms = transforms.join(", ");
+        format!("FieldMapping::through({source}, {target}, const {{ &[{transforms}] }}){read_only}")
     }
 }
 

@@ -116,7 +116,7 @@ impl<S: UnitOfWork> Dispatcher<S> {
         let shared = &self.shared;
         let settings = &shared.settings;
         let lanes: Vec<Lane> = settings.lanes.iter().map(|(lane, _)| *lane).collect();
-        let mut tx = shared.store.begin().await?;
+        let mut tx = shared.store.begin_across_tenants().await?;
         let now = shared.clock.now();
         shared.deliveries.register(&mut tx, &settings.consumer, &lanes, settings.start, now).await?;
         shared.store.commit(tx).await

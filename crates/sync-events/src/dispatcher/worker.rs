@@ -93,7 +93,7 @@ impl<S: UnitOfWork> Worker<S> {
             until: now + shared.settings.claim_for,
             limit: self.batch,
         };
-        let mut tx = shared.store.begin().await?;
+        let mut tx = shared.store.begin_across_tenants().await?;
         let claimed = shared.deliveries.claim(&mut tx, &request).await?;
         shared.store.commit(tx).await?;
         Ok((ClaimKey { consumer: request.consumer, lane: self.lane, claim: request.claim }, claimed))
@@ -128,7 +128,7 @@ impl<S: UnitOfWork> Worker<S> {
             }
         }
         let shared = Arc::clone(&self.shared);
-        let mut tx = shared.store.begin().await?;
+        let mut tx = shared.store.begin_across_tenants().await?;
         let n_done = shared.deliveries.acknowledge(&mut tx, key, &done).await?;
         shared.deliveries.fail(&mut tx, key, &failed).await?;
         shared.deliveries.release(&mut tx, key, &rest).await?;

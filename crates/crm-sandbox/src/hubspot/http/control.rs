@@ -23,6 +23,11 @@ struct Advance {
 }
 
 #[derive(Deserialize)]
+struct LostAnswers {
+    times: u64,
+}
+
+#[derive(Deserialize)]
 struct DailyLimit {
     used: u64,
     max: u64,
@@ -74,6 +79,20 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
         }
         (&Method::POST, ["tokens", "code"]) => {
             Ok(Answer::json(201, &json!({"code": control.issue_code(call.param("verifier"))})))
+        }
+        (&Method::GET, ["deliveries"]) => Ok(Answer::json(200, &control.deliveries())),
+        (&Method::DELETE, ["deliveries"]) => {
+            control.forget_deliveries();
+            done()
+        }
+        (&Method::POST, ["webhooks", "lose-answers"]) => {
+            let body: LostAnswers = call.json()?;
+            control.lose_webhook_answers(body.times);
+            done()
+        }
+        (&Method::POST, ["webhooks", "send"]) => {
+            control.send_event(call.json()?);
+            done()
         }
         (&Method::POST, ["uninstall"]) => {
             control.uninstall();
@@ -204,6 +223,7 @@ fn credentials(control: &HubspotControl) -> Answer {
             "refresh_token": app.refresh_token,
             "private_app_token": app.private_app_token,
             "redirect_uri": app.redirect_uri,
+            "developer_api_key": app.developer_api_key,
             "app_id": app.app_id,
             "portal_id": app.portal_id,
         }),

@@ -101,6 +101,7 @@ fn by_code(state: &State, form: &Form) -> Result<String, Refused> {
     if !code.verified_by(form.get("code_verifier").map(String::as_str)) {
         return Err(BAD_AUTH_CODE);
     }
+    state.install();
     Ok(tokens.grant_refresh(Grant { user: code.user, scopes: Some(code.scopes) }))
 }
 

@@ -8,7 +8,7 @@ use http::header::{AUTHORIZATION, HeaderName};
 use super::error::ApiError;
 use super::{
     account, associations, authorize, batch, control, labels, oauth, objects, owners, pipelines, properties,
-    schemas, search, struck,
+    schemas, search, struck, webhooks,
 };
 use crate::hubspot::auth::{BadToken, TokenKind};
 use crate::hubspot::limits::Left;
@@ -29,6 +29,7 @@ enum Target<'a> {
     Schemas(&'a [&'a str]),
     Account(&'a [&'a str]),
     Installs(&'a [&'a str]),
+    Webhooks(&'a [&'a str]),
     Unknown,
 }
 
@@ -46,6 +47,7 @@ fn target<'a>(path: &'a [&'a str]) -> Target<'a> {
         ["crm-object-schemas" | "crm", "v3", "schemas", rest @ ..] => Target::Schemas(rest),
         ["account-info", "v3", rest @ ..] => Target::Account(rest),
         ["appinstalls", "v3", rest @ ..] => Target::Installs(rest),
+        ["webhooks", "v3", rest @ ..] => Target::Webhooks(rest),
         ["crm", family, version, rest @ ..] if is_date(version) => match *family {
             "objects" => Target::Objects("v4", rest),
             "associations" => Target::Associations(rest),
@@ -99,6 +101,7 @@ pub(super) fn kind(call: &Call) -> RequestKind {
         Target::Schemas(_) => RequestKind::Schemas,
         Target::Account(_) => RequestKind::AccountInfo,
         Target::Installs(_) => RequestKind::TokenInfo,
+        Target::Webhooks(_) => RequestKind::Webhooks,
         Target::Unknown => RequestKind::Other,
     }
 }
@@ -117,6 +120,7 @@ pub(super) fn dispatch(state: &Arc<State>, call: &Call) -> Answer {
         // With the account's id in the path the browser is spared the choice of one.
         Target::OAuth(["authorize"] | [_, "authorize"]) => authorize::serve(state, call),
         Target::OAuth(rest) => Ok(oauth::serve(state, call, rest)),
+        Target::Webhooks(rest) => webhooks::serve(state, call, rest),
         Target::Control(_) | Target::Unknown => Err(ApiError::no_resource()),
         _ => return api(state, call, target),
     };
@@ -176,7 +180,7 @@ fn serve(state: &Arc<State>, call: &Call, target: Target<'_>) -> Result<Answer, 
         Target::Account(rest) => account::serve(state, call, rest),
         Target::Installs(["external-install"]) => {
             only(call, &Method::DELETE)?;
-            state.tokens().revoke_all_refresh();
+            state.uninstall();
             Ok(Answer::empty(204))
         }
         _ => Err(ApiError::no_resource()),

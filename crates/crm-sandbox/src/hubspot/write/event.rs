@@ -74,6 +74,10 @@ impl Events {
         self.waiting.truncate(mark);
     }
 
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     pub(crate) fn take(&mut self) -> Vec<Event> {
         std::mem::take(&mut self.waiting)
     }
