@@ -50,6 +50,7 @@ impl<S: AppStore> App<S> {
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
+            .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant)
             .build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })

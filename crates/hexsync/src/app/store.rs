@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::{ConnectionStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
+use sync_wiring::core::{
+    ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, StoreError, TenantEraser, UnitOfWork, WebhookInbox,
+};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -18,6 +20,9 @@ pub(crate) trait AppStore:
     + WebhookInbox<<Self as UnitOfWork>::Tx>
     + ConnectionStore<<Self as UnitOfWork>::Tx>
     + TenantEraser<<Self as UnitOfWork>::Tx>
+    + ChangeEmitter<<Self as UnitOfWork>::Tx>
+    + DeliveryStore<<Self as UnitOfWork>::Tx>
+    + OutboxSignal
 {
     /// What to call it.
     const NAME: &'static str;

@@ -5,6 +5,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod erase;
+mod events;
 mod fields;
 mod history;
 mod init;
@@ -67,6 +68,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Events(events::Events),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -96,6 +99,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Events(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

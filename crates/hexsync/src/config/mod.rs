@@ -3,6 +3,7 @@
 mod connection;
 mod database;
 mod engine;
+mod events;
 mod problem;
 mod reader;
 mod secret;
@@ -19,6 +20,7 @@ use sync_wiring::core::{ConnectionId, EngineOptions, TenantId};
 pub(crate) use connection::{Auth, Connection};
 pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
+pub(crate) use events::{Events, Target};
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::{Secret, SecretError};
 pub(crate) use serve::Serve;
@@ -36,6 +38,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// How runs behave.
     pub(crate) engine: EngineOptions,
+    /// Whether changes are published, and where to.
+    pub(crate) events: Events,
     /// Where calls from the CRMs are received; `None` without the section.
     pub(crate) serve: Option<Serve>,
     /// The CRM accounts, in the order of the file.
@@ -58,8 +62,8 @@ impl Config {
         let mut reader = Reader::new(path, text);
         let parsed = read(&mut reader, text);
         match (parsed, reader.finish()) {
-            (Some((database, engine, serve, connections)), problems) if problems.is_empty() => {
-                Ok(Self { path: path.to_owned(), database, engine, serve, connections })
+            (Some((database, engine, events, serve, connections)), problems) if problems.is_empty() => {
+                Ok(Self { path: path.to_owned(), database, engine, events, serve, connections })
             }
             (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
         }
@@ -85,7 +89,7 @@ impl Config {
     }
 }
 
-type Parts = (Database, EngineOptions, Option<Serve>, Vec<Connection>);
+type Parts = (Database, EngineOptions, Events, Option<Serve>, Vec<Connection>);
 
 fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
     let document = reader.document(text)?;
@@ -102,6 +106,10 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         Some(section) => engine::read(reader, section),
         None => EngineOptions::default(),
     };
+    let events = match root.table(reader, "events") {
+        Some(section) => events::read(reader, section),
+        None => Events::default(),
+    };
     let serve = root.table(reader, "serve").and_then(|section| serve::read(reader, section));
     let sections = root.tables(reader, "connections");
     let mut ids = Vec::new();
@@ -110,5 +118,5 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         .filter_map(|section| connection::read(reader, section, engine.multi_tenant, &mut ids))
         .collect();
     root.finish(reader);
-    Some((database?, engine, serve, connections))
+    Some((database?, engine, events, serve, connections))
 }
