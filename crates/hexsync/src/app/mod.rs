@@ -52,6 +52,7 @@ impl<S: AppStore> App<S> {
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
+            .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant)
             .build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })
@@ -112,7 +113,9 @@ impl<S: AppStore> App<S> {
                 .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
         })?;
         let client = match &connection.auth {
-            Auth::Connected(app) => connection::client_with(connection, self.shared_tokens(connection, app)?)?,
+            Auth::Connected(app) => {
+                connection::client_with(connection, self.shared_tokens(connection, app)?)?
+            }
             _ => client(connection)?,
         };
         clients.insert(id.clone(), client.clone());

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod drift;
 mod erase;
+mod events;
 mod fields;
 mod history;
 mod init;
@@ -73,6 +74,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Events(events::Events),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -105,6 +108,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Events(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod diagnosis;
+mod events;
 mod fields;
 mod hubspot;
 mod installation;
