@@ -155,7 +155,7 @@ fn keys_of_another_way_to_sign_in_are_no_silent_mistake() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:9:1: `client_id` has no effect with auth = access_token
-    it belongs to auth = refresh_token | client_credentials | jwt_bearer; remove it"
+    it belongs to auth = refresh_token | client_credentials | jwt_bearer | connected; remove it"
     );
 }
 
@@ -265,7 +265,7 @@ fn keys_of_another_provider_are_no_silent_mistake() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:8:1: `client_id` has no effect with auth = access_token
-    it belongs to auth = refresh_token; remove it"
+    it belongs to auth = refresh_token | connected; remove it"
     );
 }
 
@@ -276,7 +276,7 @@ fn way_to_sign_in_of_another_provider_is_told() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:6:8: there is no auth = jwt_bearer for HubSpot
-    allowed: refresh_token, access_token"
+    allowed: refresh_token, access_token, connected"
     );
 }
 
@@ -324,4 +324,25 @@ fn events_are_read_and_their_urls_kept_elsewhere() {
     let wrong = parse("[database]\nurl = \"sqlite:a.db\"\n[events]\npublsh = true\nattempts = 0\n");
     let told = wrong.unwrap_err().to_string();
     assert!(told.contains("did you mean `publish`?") && told.contains("attempts"), "{told}");
+}
+
+#[test]
+fn connected_account_needs_keys_and_a_way_back() {
+    let connected = CONNECTION
+        .replace("auth = \"access_token\"", "auth = \"connected\"\nclient_id = \"abc\"")
+        .replace("instance_url = \"https://acme.my.salesforce.com\"\naccess_token_env = \"TOKEN\"\n", "");
+    let said = problems(&connected);
+    assert!(said.contains("[keys] is missing") && said.contains("hexsync keys new"), "{said}");
+    let text = format!("[keys]\nring_env = \"KEYS\"\nactive = \"b\"\n{connected}");
+    let config = parse(&text).unwrap();
+    let keys = config.keys.unwrap();
+    assert_eq!((keys.ring, keys.active.as_deref()), (Secret::Env("KEYS".into()), Some("b")));
+    let Auth::Connected(app) = &config.connections[0].auth else { panic!("connected") };
+    assert_eq!(app.redirect_url.as_str(), "http://127.0.0.1:8910/connect/salesforce/callback");
+    assert_eq!(app.login_url.as_str(), "https://login.salesforce.com/");
+    let elsewhere = format!("{text}redirect_url = \"https://app.example.test/callback\"\n");
+    let said = problems(&elsewhere);
+    assert!(said.contains("`redirect_url` does not lead back here"), "{said}");
+    let none = problems(&format!("[keys]\n{connected}"));
+    assert!(none.contains("`ring_env` or `ring_file` is missing in [keys]"), "{none}");
 }
