@@ -3,6 +3,8 @@
 mod body;
 mod calls;
 mod outcome;
+#[cfg(test)]
+mod roundtrip;
 mod send;
 
 use std::marker::PhantomData;

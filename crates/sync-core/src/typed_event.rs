@@ -52,7 +52,9 @@ pub enum EventReadError {
         missing: &'static str,
     },
     /// A field does not fit its type; its value is not shown.
-    #[error("the field {field} of the event does not fit: {reason}; a release with another definition published it")]
+    #[error(
+        "the field {field} of the event does not fit: {reason}; a release with another definition published it"
+    )]
     Field {
         /// Which.
         field: String,
@@ -180,7 +182,11 @@ pub fn event_field<V: FieldType>(payload: &Json, field: &'static str) -> Result<
 #[doc(hidden)]
 #[must_use]
 pub fn event_object<const N: usize>(fields: [(&'static str, crate::ValueRef<'_>); N]) -> EventPayload {
-    fields.into_iter().map(|(field, value)| (field.to_owned(), value.to_json())).collect::<serde_json::Map<_, _>>().into()
+    fields
+        .into_iter()
+        .map(|(field, value)| (field.to_owned(), value.to_json()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The four events of an entity and the enum of them, for generated code.

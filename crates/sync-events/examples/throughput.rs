@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sync_core::{
-    DeliveryStore, EventBody, EventId, IdGenerator, Lane, Outbox, OutboxEvent, OutboxSignal, RecordRef, SystemClock,
-    TimeOrderedIds, UnitOfWork,
-};
 use sync_core::{BoxError, Clock};
+use sync_core::{
+    DeliveryStore, EventBody, EventId, IdGenerator, Lane, Outbox, OutboxEvent, OutboxSignal, RecordRef,
+    SystemClock, TimeOrderedIds, UnitOfWork,
+};
 use sync_events::{Dispatcher, LaneOptions, Subscribers};
 use sync_postgres::PgStore;
 use sync_sqlite::SqliteStore;
@@ -25,7 +25,8 @@ async fn main() -> Result<(), BoxError> {
             measure(Arc::new(store), n_events).await
         }
         None => {
-            let file = std::env::temp_dir().join(format!("hexsync-throughput-{}.db", TimeOrderedIds.next_id()));
+            let file =
+                std::env::temp_dir().join(format!("hexsync-throughput-{}.db", TimeOrderedIds.next_id()));
             let store = SqliteStore::open(&file).await?;
             store.migrate().await?;
             measure(Arc::new(store.clone()), n_events).await?;
@@ -69,7 +70,11 @@ where
         delivered = dispatcher.drain().await?.delivered;
     }
     let rate = |time: std::time::Duration| n_events as f64 / time.as_secs_f64();
-    println!("{n_events} events: published at {:.0}/s, delivered at {:.0}/s", rate(published), rate(start.elapsed()));
+    println!(
+        "{n_events} events: published at {:.0}/s, delivered at {:.0}/s",
+        rate(published),
+        rate(start.elapsed())
+    );
     let mut tx = store.begin().await?;
     while store.purge(&mut tx, SystemClock.now(), 10_000).await? > 0 {}
     store.forget(&mut tx, &"throughput".into()).await?;

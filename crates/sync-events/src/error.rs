@@ -4,7 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
     /// Nothing to deliver to.
-    #[error("the dispatcher has no lane; name at least one, e.g. .lane(Lane::Change, LaneOptions::default())")]
+    #[error(
+        "the dispatcher has no lane; name at least one, e.g. .lane(Lane::Change, LaneOptions::default())"
+    )]
     NoLane,
     /// A lane without workers or with empty batches.
     #[error("a lane needs at least one worker and batches of at least one event")]

@@ -38,13 +38,17 @@ pub struct NatsRelayBuilder {
 #[derive(Debug, thiserror::Error)]
 pub enum NatsError {
     /// No connection.
-    #[error("nats can't be reached ({reason}); check that it runs, and the url: nats://user:password@host:port")]
+    #[error(
+        "nats can't be reached ({reason}); check that it runs, and the url: nats://user:password@host:port"
+    )]
     Connect {
         /// The library's word for it.
         reason: String,
     },
     /// The stream is missing, or JetStream is.
-    #[error("the stream {stream} can't be used ({reason}); create it with the subject {subject}, or let the relay do it")]
+    #[error(
+        "the stream {stream} can't be used ({reason}); create it with the subject {subject}, or let the relay do it"
+    )]
     Stream {
         /// Which.
         stream: String,
@@ -163,7 +167,8 @@ impl Relay for NatsRelay {
     #[tracing::instrument(name = "nats.events", skip_all, fields(n_events = events.len()))]
     async fn deliver(&self, events: &[OutboxEvent], deadline: Instant) -> Delivery {
         let mut delivery = Delivery { outcomes: vec![Outcome::NotTried; events.len()], down: None };
-        let records = by_record(events).into_iter().map(|places| self.publish_record(events, places, deadline));
+        let records =
+            by_record(events).into_iter().map(|places| self.publish_record(events, places, deadline));
         let mut published = stream::iter(records).buffer_unordered(CONCURRENCY);
         while let Some(of_record) = published.next().await {
             for (place, result) in of_record {
@@ -185,6 +190,9 @@ impl Relay for NatsRelay {
 
 impl fmt::Debug for NatsRelay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NatsRelay").field("at", &self.label).field("prefix", &self.prefix).finish_non_exhaustive()
+        f.debug_struct("NatsRelay")
+            .field("at", &self.label)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }

@@ -41,7 +41,9 @@ pub enum RedisRelayError {
     #[error("the url of Redis can't be read; write it as redis://user:password@host:port/database")]
     Url,
     /// Redis does not take events for now.
-    #[error("redis at {address} does not take events: {reason}; check that it runs, and the login of the url")]
+    #[error(
+        "redis at {address} does not take events: {reason}; check that it runs, and the login of the url"
+    )]
     Down {
         /// Where.
         address: String,

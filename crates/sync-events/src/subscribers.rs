@@ -14,7 +14,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::relay::{Delivery, Outcome, Relay, by_record};
 
-type Handler = Arc<dyn Fn(&OutboxEvent) -> Result<BoxFuture<'static, Result<(), BoxError>>, String> + Send + Sync>;
+type Handler =
+    Arc<dyn Fn(&OutboxEvent) -> Result<BoxFuture<'static, Result<(), BoxError>>, String> + Send + Sync>;
 
 /// Handlers of events, by their type. Events of different records are handled at the same time, those of one record
 /// one after the other. A handler that fails, panics or takes too long is called again, later and with the same

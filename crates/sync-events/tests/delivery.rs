@@ -13,7 +13,9 @@ use sync_events::{Delivery, Dispatcher, LaneOptions, Outcome, Relay, Subscribers
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use support::{Events, HandClock, Log, drop_schema, event, memory, number, postgres, publish, queue, replay, sqlite};
+use support::{
+    Events, HandClock, Log, drop_schema, event, memory, number, postgres, publish, queue, replay, sqlite,
+};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 

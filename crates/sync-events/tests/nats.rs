@@ -57,7 +57,8 @@ async fn events_become_messages_once() {
 #[tokio::test]
 async fn missing_stream_is_named() {
     let Some(url) = service("HEXSYNC_TEST_NATS_URL") else { return };
-    let error = NatsRelay::builder(&url).stream("test_missing").prefix("test_missing").connect().await.unwrap_err();
+    let error =
+        NatsRelay::builder(&url).stream("test_missing").prefix("test_missing").connect().await.unwrap_err();
     assert!(matches!(&error, NatsError::Stream { stream, .. } if stream == "test_missing"), "{error}");
     assert!(error.to_string().contains("test_missing.>"), "{error}");
 }

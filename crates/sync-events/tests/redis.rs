@@ -57,7 +57,10 @@ async fn events_become_entries_in_order() {
     assert_eq!(found[0].3, serde_json::to_value(&sent[0]).unwrap());
     let found = entries(&url, &format!("{prefix}:outbound")).await;
     let (id, kind, of, _) = &found[0];
-    assert_eq!((id.as_str(), kind.as_str(), of.as_deref()), (&*tenant.id.to_string(), "sample_noted", Some("acme")));
+    assert_eq!(
+        (id.as_str(), kind.as_str(), of.as_deref()),
+        (&*tenant.id.to_string(), "sample_noted", Some("acme"))
+    );
 }
 
 /// While Redis is away, events wait; then they come, each once and in order.
@@ -102,5 +105,7 @@ async fn events_wait_for_redis() {
 #[test]
 fn wrong_url_hides_the_password() {
     let error = RedisRelay::builder("http://u:hunter2@localhost").build().unwrap_err();
-    assert!(error.to_string().contains("redis://user:password@host") && !error.to_string().contains("hunter2"));
+    assert!(
+        error.to_string().contains("redis://user:password@host") && !error.to_string().contains("hunter2")
+    );
 }

@@ -66,6 +66,7 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         notices_staged: _,
         outbox,
         outbox_position: _,
+        // Of the installation.
         consumers: _,
         deliveries,
         tables,
@@ -86,9 +87,12 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
 
     let mut budget = Budget { left: limit, erased: Vec::new() };
     leases.retain(|id, _| budget.keeps("leases", of_subscriptions.contains(id)));
-    let is_theirs = |position: &i64| outbox.get(position).is_some_and(|event| event.tenant.as_ref() == own);
-    deliveries.retain(|(_, _, position), _| budget.keeps("deliveries", is_theirs(position)));
-    let waiting: HashSet<i64> = deliveries.keys().map(|(_, _, position)| *position).collect();
+    deliveries.retain(|(.., position), _| {
+        let event = outbox.get(position);
+        budget.keeps("deliveries", event.is_some_and(|event| event.tenant.as_ref() == own))
+    });
+    // Behind its deliveries, which are told apart by it.
+    let waiting: HashSet<i64> = deliveries.keys().map(|(.., position)| *position).collect();
     outbox.retain(|position, event| {
         waiting.contains(position) || budget.keeps("outbox", event.tenant.as_ref() == own)
     });

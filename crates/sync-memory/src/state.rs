@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor,
-    HolderId, KnownField, LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect,
-    Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField,
+    LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run,
+    RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
 use crate::deliveries::{Delivery, DeliveryKey, QueueKey};

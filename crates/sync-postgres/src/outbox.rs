@@ -18,31 +18,30 @@ use crate::error::store_error;
 use crate::store::PgStore;
 use crate::tx::PgTx;
 
+/// Columns of a change that a run applied.
 static EMIT: LazyLock<CopyTarget> = LazyLock::new(|| CopyTarget::new("sync_outbox", CHANGE_COLUMNS));
 
+/// Columns of any event.
 static PUBLISH: LazyLock<CopyTarget> = LazyLock::new(|| {
-    let own = [("lane", ColumnType::Text), ("payload", ColumnType::Json)];
-    CopyTarget::new("sync_outbox", CHANGE_COLUMNS.into_iter().chain(own))
+    let more = [("lane", ColumnType::Text), ("payload", ColumnType::Json)];
+    CopyTarget::new("sync_outbox", CHANGE_COLUMNS.into_iter().chain(more))
 });
 
-const CHANGE_COLUMNS: [(&str, ColumnType); 13] = {
-    use ColumnType::{Instant, Json, Text, Uuid};
-    [
-        ("id", Uuid),
-        ("tenant_id", Text),
-        ("connection_id", Text),
-        ("entity", Text),
-        ("subscription_id", Uuid),
-        ("kind", Text),
-        ("external_id", Text),
-        ("local_id", Text),
-        ("operation", Text),
-        ("changed_fields", Json),
-        ("run_id", Uuid),
-        ("source", Text),
-        ("at", Instant),
-    ]
-};
+const CHANGE_COLUMNS: [(&str, ColumnType); 13] = [
+    ("id", ColumnType::Uuid),
+    ("tenant_id", ColumnType::Text),
+    ("connection_id", ColumnType::Text),
+    ("entity", ColumnType::Text),
+    ("subscription_id", ColumnType::Uuid),
+    ("kind", ColumnType::Text),
+    ("external_id", ColumnType::Text),
+    ("local_id", ColumnType::Text),
+    ("operation", ColumnType::Text),
+    ("changed_fields", ColumnType::Json),
+    ("run_id", ColumnType::Uuid),
+    ("source", ColumnType::Text),
+    ("at", ColumnType::Instant),
+];
 
 /// The columns that [`read`] reads, of a table `o`.
 macro_rules! columns {
@@ -103,7 +102,7 @@ impl Outbox<PgTx> for PgStore {
     }
 }
 
-/// The event as a row of `PUBLISH`.
+/// The event as a row for `PUBLISH`.
 fn write(row: &mut Vec<u8>, event: &OutboxEvent) {
     copy::uuid(row, event.id.0);
     copy::text(row, event.tenant.as_ref().map_or("", TenantId::as_str));

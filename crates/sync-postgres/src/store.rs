@@ -163,13 +163,13 @@ impl PgStore {
         &self.0.pool
     }
 
-    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
-        &self.0.options
-    }
-
     async fn begin_confined(&self, confinement: &Confinement, begin: String) -> Result<PgTx, StoreError> {
         let begun = self.0.pool.begin_with(AssertSqlSafe(begin)).await;
         Ok(PgTx::new(begun.map_err(|error| confinement.begin_error(error))?, true))
+    }
+
+    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
+        &self.0.options
     }
 
     pub(crate) fn multi_tenant(&self) -> bool {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use sync_core::{ChangeEmitter, Clock, EngineOptions, HolderId, IdGenerator, Jitter, RunRecorder, Store, UnitOfWork};
+use sync_core::{
+    ChangeEmitter, Clock, EngineOptions, HolderId, IdGenerator, Jitter, RunRecorder, Store, UnitOfWork,
+};
 
 use crate::{SyncModule, WiringError};
 

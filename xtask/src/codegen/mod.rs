@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use sync_detection::yaml::{EntityFile, EventConfig, EventFile, KnownEntities, entity_schema, reference_markdown};
+use sync_detection::yaml::{
+    EntityFile, EventConfig, EventFile, KnownEntities, entity_schema, reference_markdown,
+};
 
 use self::model::Source;
 use self::output::{Changes, Files};

@@ -28,7 +28,8 @@ pub(crate) fn start(program: &Path, folder: &RunFolder) -> Result<(Server, Strin
         folder,
         |port| {
             let mut nats = Command::new(program);
-            nats.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"]).arg(&data);
+            nats.args(["--addr", "127.0.0.1", "--port", &port.to_string(), "--jetstream", "--store_dir"])
+                .arg(&data);
             (nats, format!("--port {port}"))
         },
         |port| answers(port).is_ok_and(|answers| answers),

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use serde::Serialize;
-use sync_wiring::core::{ConsumerName, EventId, Lane, ParkedDelivery, ParkedFilter, QueueState, StoreError, UnitOfWork};
+use sync_wiring::core::{
+    ConsumerName, EventId, Lane, ParkedDelivery, ParkedFilter, QueueState, StoreError, UnitOfWork,
+};
 use uuid::Uuid;
 
 use super::duration;
@@ -162,7 +164,10 @@ impl Report for Listing {
             writeln!(out, "changes are not published: set publish = true in [events]")?;
         }
         if self.queues.is_empty() {
-            return writeln!(out, "there is no consumer; start one by `hexsync events relay` or `hexsync events tail`");
+            return writeln!(
+                out,
+                "there is no consumer; start one by `hexsync events relay` or `hexsync events tail`"
+            );
         }
         let headings = ["consumer", "lane", "waiting", "in hand", "failed", "parked", "oldest", "lag"];
         let mut table = Table::new(headings).numbers([2, 3, 4, 5, 7]);
@@ -183,7 +188,8 @@ impl Report for Listing {
             return Ok(());
         }
         writeln!(out)?;
-        let mut table = Table::new(["parked event", "kind", "record", "consumer", "tries", "error"]).numbers([4]);
+        let mut table =
+            Table::new(["parked event", "kind", "record", "consumer", "tries", "error"]).numbers([4]);
         for parked in &self.parked {
             table.row([
                 parked.event.to_string().into(),
@@ -266,7 +272,11 @@ impl Forget {
         let lanes = across(app, async |store, tx| {
             let queues = store.queues(tx).await?;
             store.forget(tx, &consumer).await?;
-            Ok(queues.into_iter().filter(|queue| queue.consumer == consumer).map(|queue| queue.lane).collect())
+            Ok(queues
+                .into_iter()
+                .filter(|queue| queue.consumer == consumer)
+                .map(|queue| queue.lane)
+                .collect())
         })
         .await?;
         let forgotten = Forgotten { consumer, lanes };

@@ -1,5 +1,7 @@
 //! The commands: each parses, calls, renders.
 
+mod connect;
+mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
@@ -10,6 +12,7 @@ mod fields;
 mod history;
 mod init;
 mod items;
+mod keys;
 mod migrate;
 mod plan;
 mod reconcile;
@@ -57,6 +60,9 @@ enum Command {
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Subscriptions(subscriptions::Subscriptions),
+    Connections(connections::Connections),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Run(run::Run),
     Plan(plan::Plan),
     Reconcile(reconcile::Reconcile),
@@ -90,6 +96,9 @@ impl Cli {
             Command::Doctor(command) => command.run(&there.config, there.tenant, out).await,
             Command::Migrate(command) => there.on(command, out).await,
             Command::Subscriptions(command) => there.on(command, out).await,
+            Command::Connections(command) => there.on(command, out).await,
+            Command::Keys(keys::Keys::New(command)) => command.run(out),
+            Command::Keys(command) => there.on(command, out).await,
             Command::Run(command) => there.on(command, out).await,
             Command::Plan(command) => there.on(command, out).await,
             Command::Reconcile(command) => there.on(command, out).await,

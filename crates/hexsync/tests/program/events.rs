@@ -64,7 +64,10 @@ async fn changes_are_relayed_to_redis() {
     assert!(relayed["stalled"].as_u64() > Some(0), "{relayed}");
     let listed = this.json(&["events", "list"]).await;
     let change = listed["queues"].as_array().unwrap().iter().find(|queue| queue["lane"] == "change").unwrap();
-    assert_eq!((&change["consumer"], &change["waiting"], &change["parked"]), (&json!("stream"), &json!(50), &json!(0)));
+    assert_eq!(
+        (&change["consumer"], &change["waiting"], &change["parked"]),
+        (&json!("stream"), &json!(50), &json!(0))
+    );
     assert!(change["lag_seconds"].is_u64(), "{change}");
     assert_eq!(this.json(&["events", "purge", "--older-than", "0s"]).await, json!({"events": 0}));
 

@@ -95,6 +95,7 @@ impl WriterFixture for Salesforce {
     }
 
     async fn delete(&self, id: &ExternalId) {
+        self.0.settle();
         self.0.control().delete(row(id)).unwrap();
     }
 

@@ -41,7 +41,7 @@ where
     let mut rotation = Rotation::default();
     let mut after: Option<ConnectionKey> = None;
     loop {
-        let mut tx = store.begin().await?;
+        let mut tx = store.begin_across_tenants().await?;
         let page = store.connections_after(&mut tx, after.as_ref(), PAGE).await?;
         let Some(last) = page.last() else { return Ok(rotation) };
         after = Some(last.key.clone());

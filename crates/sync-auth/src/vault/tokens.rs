@@ -197,7 +197,7 @@ where
 
     async fn crowded_out(&self, key: &ConnectionKey) -> Result<Option<u64>, TokenStoreError> {
         let Some(limit) = self.grant_limit else { return Ok(None) };
-        let mut tx = self.store.begin().await.map_err(failed)?;
+        let mut tx = self.store.begin_across_tenants().await.map_err(failed)?;
         let newer = self.store.newer_grants(&mut tx, key).await.map_err(failed)?;
         Ok((newer >= limit).then_some(newer))
     }

@@ -122,7 +122,8 @@ mod tests {
     fn good_file_is_read() {
         let event = EventFile::parse(Path::new("events/deal_won.yaml"), GOOD, "opportunity").unwrap();
         assert_eq!((event.type_name().as_str(), event.direction.lane()), ("DealWon", Lane::Outbound));
-        let required: Vec<_> = event.fields.iter().map(|(name, field)| (name.as_str(), field.required)).collect();
+        let required: Vec<_> =
+            event.fields.iter().map(|(name, field)| (name.as_str(), field.required)).collect();
         assert_eq!(required, [("amount", true), ("stage", false)]);
     }
 
@@ -138,7 +139,9 @@ mod tests {
             ("doc: A deal was won.\n", "", 1, 1, "lacks the key `doc`"),
         ] {
             let told = mistakes(&GOOD.replace(from, to));
-            let is_told = |(l, c, message): &(usize, usize, String)| (*l, *c) == (line, column) && message.contains(words);
+            let is_told = |(l, c, message): &(usize, usize, String)| {
+                (*l, *c) == (line, column) && message.contains(words)
+            };
             assert!(told.iter().any(is_told), "{to}: {told:?}");
         }
     }

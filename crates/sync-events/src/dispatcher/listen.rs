@@ -14,7 +14,10 @@ pub(super) async fn listen(signal: &dyn OutboxSignal, woken: &watch::Sender<u64>
     while let Some(lost) = ended.run_until_cancelled(pass_on(signal, woken)).await {
         if let Err(error) = lost {
             // Workers ask by themselves meanwhile.
-            tracing::warn!(error = &error as &dyn std::error::Error, "listening for events failed; trying again");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "listening for events failed; trying again"
+            );
         }
         if ended.run_until_cancelled(tokio::time::sleep(AGAIN_AFTER)).await.is_none() {
             return;

@@ -181,9 +181,8 @@ impl<S: UnitOfWork> Dispatcher<S> {
         lanes.into_iter().flat_map(move |(lane, options)| {
             let woken = woken.subscribe();
             let shared = Arc::clone(&self.shared);
-            (0..options.workers).map(move |_| {
-                Worker::new(Arc::clone(&shared), lane, options.batch, woken.clone())
-            })
+            (0..options.workers)
+                .map(move |_| Worker::new(Arc::clone(&shared), lane, options.batch, woken.clone()))
         })
     }
 }

@@ -131,8 +131,12 @@ impl<S: UnitOfWork> Worker<S> {
             match outcome {
                 Outcome::Done => done.push(*position),
                 Outcome::NotTried => rest.push(*position),
-                Outcome::Failed(error) => failed.push(self.failure(*position, *attempts, event, error, false)),
-                Outcome::Refused(error) => failed.push(self.failure(*position, *attempts, event, error, true)),
+                Outcome::Failed(error) => {
+                    failed.push(self.failure(*position, *attempts, event, error, false))
+                }
+                Outcome::Refused(error) => {
+                    failed.push(self.failure(*position, *attempts, event, error, true))
+                }
             }
         }
         let shared = Arc::clone(&self.shared);
@@ -141,7 +145,8 @@ impl<S: UnitOfWork> Worker<S> {
         shared.deliveries.fail(&mut tx, key, &failed).await?;
         shared.deliveries.release(&mut tx, key, &rest).await?;
         shared.store.commit(tx).await?;
-        let n_parked = failed.iter().filter(|failure| !matches!(failure.then, AfterFailure::Retry(_))).count();
+        let n_parked =
+            failed.iter().filter(|failure| !matches!(failure.then, AfterFailure::Retry(_))).count();
         let counts = &shared.counts;
         let add = |count: &AtomicU64, n: u64| count.fetch_add(n, Ordering::Relaxed);
         add(&counts.delivered, n_done);
@@ -195,7 +200,12 @@ impl<S: UnitOfWork> Worker<S> {
         let _ = tokio::time::timeout(wait, self.woken.changed()).await;
     }
 
-    async fn stall(&self, stop: &CancellationToken, n_stalls: u32, error: &(dyn std::error::Error + 'static)) {
+    async fn stall(
+        &self,
+        stop: &CancellationToken,
+        n_stalls: u32,
+        error: &(dyn std::error::Error + 'static),
+    ) {
         self.tell_of_stall(error);
         stop.run_until_cancelled(tokio::time::sleep(self.backoff(n_stalls))).await;
     }
@@ -203,7 +213,13 @@ impl<S: UnitOfWork> Worker<S> {
     fn tell_of_stall(&self, error: &(dyn std::error::Error + 'static)) {
         self.shared.counts.stalled.fetch_add(1, Ordering::Relaxed);
         let (consumer, relay) = (self.shared.settings.consumer.as_str(), self.shared.relay.label());
-        tracing::warn!(consumer, relay, lane = self.lane.as_str(), error, "events can't be delivered for now");
+        tracing::warn!(
+            consumer,
+            relay,
+            lane = self.lane.as_str(),
+            error,
+            "events can't be delivered for now"
+        );
     }
 
     /// Doubling, bounded, and spread over half its length.

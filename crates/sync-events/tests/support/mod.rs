@@ -146,6 +146,7 @@ impl HandClock {
 
 impl Clock for HandClock {
     fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_790_000_000, 0).unwrap() + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+        DateTime::from_timestamp(1_790_000_000, 0).unwrap()
+            + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
     }
 }

@@ -129,20 +129,29 @@ fn application(event: &EventConfig) -> String {
     } else {
         let _ = writeln!(text, "#[derive(Clone, Debug, PartialEq)]\npub struct {ty} {{");
         for (name, field) in &event.fields {
-            let view =
-                FieldView { name, kind: field.kind.field_kind(), doc: field.doc.as_deref(), required: false, link: None };
+            let view = FieldView {
+                name,
+                kind: field.kind.field_kind(),
+                doc: field.doc.as_deref(),
+                required: false,
+                link: None,
+            };
             text += &doc("///", 4, &sentence(&view));
             let _ = writeln!(text, "    pub {name}: {},", own_type(field));
         }
         text += "}\n";
     }
     let names: Vec<&str> = event.fields.keys().map(String::as_str).collect();
-    let reads: String =
-        names.iter().map(|name| format!("            {name}: event_field(payload, \"{name}\")?,\n")).collect();
+    let reads: String = names
+        .iter()
+        .map(|name| format!("            {name}: event_field(payload, \"{name}\")?,\n"))
+        .collect();
     let body = if names.is_empty() {
         "        event_payload(event, Self::KIND).map(|_| Self)\n".to_owned()
     } else {
-        format!("        let payload = event_payload(event, Self::KIND)?;\n        Ok(Self {{\n{reads}        }})\n")
+        format!(
+            "        let payload = event_payload(event, Self::KIND)?;\n        Ok(Self {{\n{reads}        }})\n"
+        )
     };
     let _ = write!(
         text,
@@ -150,8 +159,7 @@ fn application(event: &EventConfig) -> String {
          fn read(event: &OutboxEvent) -> Result<Self, EventReadError> {{\n{body}    }}\n}}\n",
         event.event
     );
-    let values: String =
-        names.iter().map(|name| format!("(\"{name}\", self.{name}.as_value()), ")).collect();
+    let values: String = names.iter().map(|name| format!("(\"{name}\", self.{name}.as_value()), ")).collect();
     let _ = write!(
         text,
         "\nimpl AppEvent for {ty} {{\n    const LANE: Lane = Lane::{:?};\n\n    \

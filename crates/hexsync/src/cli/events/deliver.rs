@@ -70,7 +70,8 @@ impl Tail {
         let stop = signals::stop_token_saying("stopping");
         let printer = Printer { stop: stop.clone() };
         let lanes = self.lane.map_or_else(|| Lane::ALL.to_vec(), |lane| vec![lane]);
-        let mut builder = Dispatcher::builder(Arc::clone(app.store()), consumer.clone(), printer).start(start(self.all));
+        let mut builder =
+            Dispatcher::builder(Arc::clone(app.store()), consumer.clone(), printer).start(start(self.all));
         for lane in lanes {
             builder = builder.lane(lane, LaneOptions { workers: 1, batch: 100 });
         }
@@ -120,7 +121,8 @@ impl Relay {
     pub(super) async fn run<S: AppStore>(self, app: &App<S>, out: &mut Out<'_>) -> Result<Exit, CliError> {
         let events = &app.config.events;
         let store = Arc::clone(app.store());
-        let name = |default: &str| ConsumerName::from(self.consumer.clone().unwrap_or_else(|| default.to_owned()));
+        let name =
+            |default: &str| ConsumerName::from(self.consumer.clone().unwrap_or_else(|| default.to_owned()));
         let builder = match self.target {
             Target::Redis => {
                 let Some(url) = &events.redis else { return Err(missing("redis")) };
@@ -142,7 +144,8 @@ impl Relay {
             builder.start(start(self.all)).attempts(events.attempts).pass_parked(events.pass_parked);
         let lanes = if self.lanes.is_empty() { Lane::ALL.to_vec() } else { self.lanes.clone() };
         for lane in lanes {
-            builder = builder.lane(lane, LaneOptions { workers: self.workers.into(), ..LaneOptions::default() });
+            builder =
+                builder.lane(lane, LaneOptions { workers: self.workers.into(), ..LaneOptions::default() });
         }
         let stop = signals::stop_token_saying("stopping after the events in hand; once more to stop at once");
         let report = deliver(builder, self.once, &stop).await?;

@@ -21,7 +21,8 @@ pub(in super::super) fn check_event(tree: &Node, path: &Path, entity: &str, foun
         if let Err(refusal) = names::entity(name) {
             found.add(at, format!("the event's name `{name}` {}", refusal.reason), refusal.help);
         } else if is_change {
-            let message = format!("`{name}` is the name of applied changes, which are published without a file");
+            let message =
+                format!("`{name}` is the name of applied changes, which are published without a file");
             found.add(at, message, "find another one, that says what the application means by it");
         } else if is_generated.iter().any(|taken| taken == name) {
             let message = format!("`{name}` makes a type that generated code has already");
