@@ -29,9 +29,6 @@ create table sync_consumers (
     primary key (consumer, lane, shard)
 );
 
--- Where tenants are told apart, every transaction may see them: who publishes has to know for whom.
-create policy hexsync_tenant on sync_consumers using (true);
-
 -- What was not received yet. A row goes once it was acknowledged.
 create table sync_deliveries (
     consumer      text        not null,

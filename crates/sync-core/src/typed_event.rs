@@ -229,7 +229,7 @@ macro_rules! change_events {
             /// Reads an event of the entity; `None` when it is another's.
             ///
             /// # Errors
-            /// As [`TypedEvent::read`]($crate::TypedEvent::read).
+            /// As `TypedEvent::read`.
             pub fn read(event: &$crate::OutboxEvent) -> Result<Option<Self>, $crate::EventReadError> {
                 match event.kind.as_str() {
                     $($kind => $crate::TypedEvent::read(event).map(|read| Some(Self::$variant(read))),)+

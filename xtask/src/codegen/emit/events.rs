@@ -95,7 +95,7 @@ fn changes(entity: &Entity) -> String {
     let _ = write!(
         text,
         "\nimpl ChangeSet for {ty}Changes {{\n    fn read(changed: &ChangedFields) -> Result<Self, EventReadError> {{\n\
-         let mut read = Self::default();\n        for change in changed.iter() {{\n            match change.field.as_ref() {{\n"
+         let mut read = Self::default();\n        for change in changed.iter() {{\n            match &*change.field {{\n"
     );
     for FieldView { name, .. } in &fields {
         let _ = writeln!(text, "                \"{name}\" => read.{name} = Some(Step::read(change)?),");
