@@ -53,7 +53,7 @@ impl WriterFixture for Salesforce {
             name: Some(format!("Account {n}")),
             phone: Some(format!("+1 555 {n}")),
             employees: Some(7),
-            revenue: Some("1000000.5".parse().unwrap()),
+            revenue: Some("1000000".parse().unwrap()),
             city: Some("Lyon".to_owned()),
             ..Account::default()
         }
