@@ -251,7 +251,7 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
 }
 
 /// A provider crate can be without a writer, as one is after `cargo xtask new provider`.
-fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
+pub(crate) fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
     for provider in providers.iter().filter(|provider| provider.writes()) {
         let name = provider.base.replace('_', "-");
         if !writers.contains(&name) {

@@ -8,6 +8,8 @@ mod provider;
 mod providers;
 mod sample;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::fmt::Write as _;
