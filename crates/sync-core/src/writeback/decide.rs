@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::fields;
 use super::stance::{Asked, Stance, instant_of};
 use crate::{
-    Canonical, ChangedFields, Conflict, ConflictKind, ConflictPolicy, DeleteEvidence, EditOperation,
+    Canonical, ChangedFields, Conflict, ConflictKind, ConflictPolicy, DeleteEvidence, EditId, EditOperation,
     ExternalId, Fetched, FieldSet, FoldedEdit, FoldedField, Intent, IntentId, LocalEdit, LocalId, LocalRow,
     RemoteOp, Standing, Verdict, Version, field_index,
 };
@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Claim<T> {
     pub folded: FoldedEdit,
     pub edits: Vec<LocalEdit>,
+    /// The last edit there is, which of a create in doubt is not looked at yet.
+    pub last: EditId,
     pub standing: Option<Standing>,
     pub conflicts: Vec<Conflict>,
     pub row: Option<LocalRow<T>>,
