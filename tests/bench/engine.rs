@@ -88,18 +88,22 @@ fn source<T: FromSalesforce + FromHubspot>(door: &Door) -> Result<Arc<dyn Change
             let client = SalesforceClient::builder(auth(Some(door.url.parse()?))).build()?;
             Arc::new(SalesforcePollSource::<T>::new(client))
         }
-        Crm::Hubspot => {
-            // The pace of a real account would be all that is measured.
-            let config = HubspotConfig {
-                base_url: door.url.clone(),
-                calls_per_ten_seconds: Some(10_000_000),
-                searches_per_second: 1_000_000,
-                ..HubspotConfig::default()
-            };
-            let client = HubspotClient::builder(auth(None)).config(config).build()?;
-            Arc::new(HubspotPollSource::<T>::new(client))
-        }
+        Crm::Hubspot => Arc::new(HubspotPollSource::<T>::new(hubspot_client(door)?)),
     })
+}
+
+/// A client of a simulated HubSpot.
+pub(crate) fn hubspot_client(door: &Door) -> Result<HubspotClient> {
+    let token = StaticToken::new(SecretString::from(door.token.clone()), None);
+    let auth = Authenticator::new(door.crm.key().into(), token, MemoryTokenStore::default());
+    // The pace of a real account would be all that is measured.
+    let config = HubspotConfig {
+        base_url: door.url.clone(),
+        calls_per_ten_seconds: Some(10_000_000),
+        searches_per_second: 1_000_000,
+        ..HubspotConfig::default()
+    };
+    Ok(HubspotClient::builder(auth).config(config).build()?)
 }
 
 async fn subscribe<T: Canonical>(store: &PgStore, crm: Crm) -> Result<Subscription> {

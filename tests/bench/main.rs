@@ -10,6 +10,7 @@ mod floor;
 mod measure;
 mod pgcopy;
 mod report;
+mod webhooks;
 
 use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -55,6 +56,20 @@ enum Command {
         #[arg(long)]
         records: usize,
     },
+    /// Measures webhooks instead: from the call to the row, and how many events are taken in.
+    Webhooks {
+        /// Events of the flood.
+        #[arg(long, default_value_t = 50_000)]
+        events: usize,
+    },
+    /// Receives webhooks; used by the benchmark itself.
+    #[command(hide = true)]
+    Receive {
+        #[arg(long)]
+        door: String,
+        #[arg(long)]
+        schema: String,
+    },
     /// Measures one contender once; used by the benchmark itself.
     #[command(hide = true)]
     Measure {
@@ -90,9 +105,18 @@ async fn main() -> Result<()> {
             println!("{}", serde_json::to_string(&outcome)?);
             Ok(())
         }
+        Some(Command::Receive { ref door, ref schema }) => {
+            webhooks::receive(&serde_json::from_str(door)?, &args.database_url, schema).await
+        }
+        Some(Command::Webhooks { events }) => {
+            ensure!(!args.database_url.is_empty(), "{NO_DATABASE}");
+            webhooks::run(&args.database_url, args.records.min(2_000), events, args.json).await
+        }
         None => compare(&args).await,
     }
 }
+
+const NO_DATABASE: &str = "name a PostgreSQL with --database-url, or run `cargo xtask bench`";
 
 async fn measure(contender: Contender, doors: &[Door], url: &str, schema: &str) -> Result<Option<Outcome>> {
     Ok(match contender {
@@ -107,10 +131,7 @@ async fn measure(contender: Contender, doors: &[Door], url: &str, schema: &str) 
 }
 
 async fn compare(args: &Args) -> Result<()> {
-    ensure!(
-        !args.database_url.is_empty(),
-        "name a PostgreSQL with --database-url, or run `cargo xtask bench`"
-    );
+    ensure!(!args.database_url.is_empty(), "{NO_DATABASE}");
     let settings = if args.settings.is_empty() { Setting::ALL.to_vec() } else { args.settings.clone() };
     let mut report = Report::default();
     for setting in settings {

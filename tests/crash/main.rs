@@ -14,7 +14,10 @@ use e2e::world::{Setup, World};
 use entity_opportunity::Opportunity;
 use fail::FailScenario;
 use serde_json::json;
-use sync_core::RunStatus;
+use sync_core::{ConnectionKey, Notice, NoticeKind, RunStatus, UnitOfWork};
+use sync_wiring::salesforce;
+use sync_wiring::webhooks::DrainFeed;
+use tokio_util::sync::CancellationToken;
 
 macro_rules! crash_points {
     ($($name:ident = $point:literal,)+) => {
@@ -29,6 +32,16 @@ macro_rules! crash_points {
                 /// R2, R9, R11, R12, R16, R19: whoever comes next closes the run and goes on.
                 #[tokio::test]
                 async fn survived() = story;
+            }
+
+            async fn noticed<S: Backend>() {
+                webhooks_crash_at::<S>($point).await;
+            }
+
+            on_stores! { [memory, sqlite, postgres]
+                /// INV-INB-2, R9, R16: every notice is applied, and none leaves a trace twice.
+                #[tokio::test]
+                async fn notices_survive() = noticed;
             }
         })+
 
@@ -53,6 +66,7 @@ crash_points! {
     events_emitted = "batch.events_emitted",
     letters_settled = "batch.letters_settled",
     cursor_moved = "batch.cursor_moved",
+    notices_settled = "batch.notices_settled",
     before_commit = "batch.before_commit",
     committed = "batch.committed",
     run_closing = "run.closing",
@@ -109,5 +123,57 @@ async fn crashes_at<S: Backend>(point: &str) {
     world.later(Duration::from_secs(3_600));
     assert_eq!(world.run::<Opportunity>().await.status, RunStatus::Success);
     assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+    scenario.teardown();
+}
+
+/// The same for a run that applies what a webhook told: two notices of each record, batch by batch.
+async fn webhooks_crash_at<S: Backend>(point: &str) {
+    let Some(mut world) = World::<S>::start(Setup { batch: 25, ..Setup::opportunities(100) }).await else {
+        return;
+    };
+    let scenario = FailScenario::setup();
+    let feed = world.subscription::<Opportunity>().clone();
+    let ids = live::<Opportunity>(world.crm());
+    let notice = |n: usize| Notice {
+        key: ConnectionKey::new(feed.tenant.clone(), feed.connection.clone()),
+        subscription: feed.id,
+        dedup_key: format!("event {n}").into(),
+        external_id: ids[n % ids.len()].as_str().into(),
+        kind: NoticeKind::Changed,
+        merged_into: None,
+        occurred_at: chrono::DateTime::default(),
+        body: None,
+    };
+    let notices: Vec<Notice> = (0..2 * ids.len()).map(notice).collect();
+    let mut tx = world.store.begin().await.unwrap();
+    world.store.stage(&mut tx, &notices, world.clock().now()).await.unwrap();
+    world.store.commit(tx).await.unwrap();
+
+    let mut crashes = 0;
+    loop {
+        let calm = if crashes == 0 { String::new() } else { format!("{crashes}*off->") };
+        fail::cfg(point, &format!("{calm}1*panic->off")).unwrap();
+        world.settle();
+        let drain = salesforce::drain::<Opportunity, S>(&world.module(), &world.crm, feed.clone()).unwrap();
+        let run = tokio::spawn(async move { drain.drain(CancellationToken::new()).await });
+        match run.await {
+            Ok(drained) => {
+                drained.unwrap();
+                break;
+            }
+            Err(_died) => {
+                crashes += 1;
+                world.restart().await;
+            }
+        }
+    }
+    assert!(crashes > 0, "{point} was never reached");
+    fail::remove(point);
+    let mut tx = world.store.begin().await.unwrap();
+    let waiting = world.store.waiting(&mut tx, feed.tenant.as_ref(), feed.id, 1_000).await.unwrap();
+    world.store.rollback(tx).await.unwrap();
+    assert_eq!(waiting, []);
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+    assert_eq!(world.audit::<Opportunity>().await.n_applied(), ids.len(), "each created once");
     scenario.teardown();
 }

@@ -15,3 +15,4 @@ mod reconcile;
 mod records;
 mod soak;
 mod tenants;
+mod webhooks;

@@ -108,7 +108,7 @@ impl<S: Backend> World<S> {
         S: EntityStore<T>,
     {
         let step = (audit.records.len() / 20).max(1);
-        let mut tx = self.store.begin().await.expect("the store is there");
+        let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         for id in audit.records.keys().step_by(step) {
             let history = self.store.history(&mut tx, &self.scope::<T>(), &id.as_str().into()).await;
             let history = history.expect("history can be read");
@@ -124,7 +124,7 @@ impl<S: Backend> World<S> {
     {
         let scope = self.scope::<T>();
         let mut audit = Audit { runs: self.runs::<T>().await, ..Audit::default() };
-        let mut tx = self.store.begin().await.expect("the store is there");
+        let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         for run in &audit.runs {
             let items = self.store.items(&mut tx, &scope, run.id, 0, 1_000_000).await;
             for recorded in items.expect("items can be read") {
@@ -137,7 +137,7 @@ impl<S: Backend> World<S> {
 
     /// The runs of an entity's subscription, oldest first.
     pub async fn runs<T: Entity>(&self) -> Vec<Run> {
-        let mut tx = self.store.begin().await.expect("the store is there");
+        let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         let mut runs = self.store.runs(&mut tx, &self.scope::<T>(), 100_000).await.expect("runs can be read");
         self.store.rollback(tx).await.expect("the store is there");
         runs.reverse();
@@ -158,7 +158,7 @@ impl<S: Backend> World<S> {
     where
         S: EntityStore<T>,
     {
-        let mut tx = self.store.begin().await.expect("the store is there");
+        let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         let all = DeadLetterFilter::default();
         let letters =
             self.store.list(&mut tx, &self.scope::<T>(), &all, 100_000).await.expect("letters can be read");

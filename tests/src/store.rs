@@ -14,7 +14,7 @@ use entity_contact::Contact;
 use entity_opportunity::Opportunity;
 use entity_user::User;
 use sync_core::history::Folded;
-use sync_core::{ChangeEmitter, FieldKind, FieldValue, Scope, Store};
+use sync_core::{ChangeEmitter, FieldKind, FieldValue, Scope, Store, WebhookInbox};
 use sync_wiring::EntityStore;
 
 use crate::entity::Entity;
@@ -27,6 +27,7 @@ pub use sqlite::SqliteHome;
 pub trait Backend:
     Store
     + ChangeEmitter<Self::Tx>
+    + WebhookInbox<Self::Tx>
     + EntityStore<User>
     + EntityStore<Account>
     + EntityStore<Contact>

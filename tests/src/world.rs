@@ -118,7 +118,7 @@ impl<S: Backend> World<S> {
 
     async fn subscribe(&self, entity: &str, tenant: Option<TenantId>) -> Subscription {
         let subscription = client::subscription(entity, tenant, self.clock.now());
-        let mut tx = self.store.begin().await.expect("the store is there");
+        let mut tx = self.store.begin_for(subscription.tenant.as_ref()).await.expect("the store is there");
         let subscription =
             self.store.add_subscription(&mut tx, &subscription).await.expect("it can be added");
         self.store.commit(tx).await.expect("the store is there");

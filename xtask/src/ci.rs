@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{codegen, layers, process, test, tidy};
+use crate::{codegen, deny, fuzz, layers, process, test, tidy};
 
 /// What `cargo xtask ci` understands.
 #[derive(Debug, clap::Args)]
@@ -19,25 +19,20 @@ pub(crate) struct Args {
     keep_going: bool,
 }
 
-/// How a step ended, when it did not fail.
-enum Outcome {
-    Passed,
-    Skipped(&'static str),
-}
-
-type Step = (&'static str, fn(&Workspace) -> Result<Outcome>);
+type Step = (&'static str, fn(&Workspace) -> Result<()>);
 
 const STEPS: &[Step] = &[
     ("fmt", fmt),
-    ("check-layers", |workspace| layers::run(workspace).map(|()| Outcome::Passed)),
-    ("tidy", |workspace| tidy::run(workspace).map(|()| Outcome::Passed)),
-    ("codegen", |workspace| codegen::check(&workspace.root).map(|()| Outcome::Passed)),
+    ("check-layers", layers::run),
+    ("tidy", tidy::run),
+    ("codegen", |workspace| codegen::check(&workspace.root)),
     ("readme", readme),
-    ("deny", deny),
+    ("deny", deny::check),
     ("clippy", clippy),
     ("features", features),
     ("doc", doc),
     ("test", tests),
+    ("fuzz", fuzz::briefly),
 ];
 
 /// What a newcomer types first, so the README has to show it: words of one line, and what they are.
@@ -77,26 +72,24 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn line(name: &str, result: &Result<Outcome>, took: Duration) -> String {
+fn line(name: &str, result: &Result<()>, took: Duration) -> String {
     let seconds = took.as_secs_f32();
     match result {
-        Ok(Outcome::Passed) => format!("{name:<14}{seconds:>7.1} s  ok"),
-        Ok(Outcome::Skipped(why)) => format!("{name:<14}{seconds:>7.1} s  skipped: {why}"),
+        Ok(()) => format!("{name:<14}{seconds:>7.1} s  ok"),
         Err(_) => format!("{name:<14}{seconds:>7.1} s  FAILED"),
     }
 }
 
-fn shown(command: &mut Command) -> Result<Outcome> {
+fn shown(command: &mut Command) -> Result<()> {
     println!("+ {}", process::show(command));
-    process::run(command)?;
-    Ok(Outcome::Passed)
+    process::run(command)
 }
 
-fn fmt(workspace: &Workspace) -> Result<Outcome> {
+fn fmt(workspace: &Workspace) -> Result<()> {
     shown(workspace.cargo().args(["fmt", "--all", "--check"]))
 }
 
-fn readme(workspace: &Workspace) -> Result<Outcome> {
+fn readme(workspace: &Workspace) -> Result<()> {
     let text = std::fs::read_to_string(workspace.root.join("README.md")).unwrap_or_default();
     let shows = |words: &[&str]| text.lines().any(|line| words.iter().all(|word| line.contains(word)));
     let missing: Vec<_> =
@@ -104,18 +97,10 @@ fn readme(workspace: &Workspace) -> Result<Outcome> {
     if !missing.is_empty() {
         bail!("README.md does not show {}", missing.join(", nor "));
     }
-    Ok(Outcome::Passed)
+    Ok(())
 }
 
-fn deny(workspace: &Workspace) -> Result<Outcome> {
-    if !process::on_path("cargo-deny") {
-        return Ok(Outcome::Skipped("cargo-deny is not installed"));
-    }
-    // Advisories need the network and change by the day; a commit should not fail for them.
-    shown(workspace.cargo().args(["deny", "check", "licenses", "bans", "sources"]))
-}
-
-fn clippy(workspace: &Workspace) -> Result<Outcome> {
+fn clippy(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo();
     command.args(["clippy", "--workspace", "--all-targets"]).args(workspace.feature_args(&[]));
     shown(command.args(["--", "-D", "warnings"]))
@@ -125,7 +110,7 @@ fn clippy(workspace: &Workspace) -> Result<Outcome> {
 ///
 /// clippy for that one package instead of a plain check: it costs the same, and an import that only
 /// another feature uses is an error rather than a line nobody reads.
-fn features(workspace: &Workspace) -> Result<Outcome> {
+fn features(workspace: &Workspace) -> Result<()> {
     let packages = workspace.packages();
     let Some(wiring) = packages.into_iter().find(|package| *package.name == "sync-wiring") else {
         bail!("there is no crate sync-wiring any more; say in xtask/src/ci.rs whose features to check");
@@ -138,18 +123,18 @@ fn features(workspace: &Workspace) -> Result<Outcome> {
         command.args(["clippy", "-p", "sync-wiring", "--no-deps", "--no-default-features"]);
         shown(command.args(["--features", feature, "--", "-D", "warnings"]))?;
     }
-    Ok(Outcome::Passed)
+    Ok(())
 }
 
-fn doc(workspace: &Workspace) -> Result<Outcome> {
+fn doc(workspace: &Workspace) -> Result<()> {
     let mut command = workspace.cargo();
     command.args(["doc", "--workspace", "--no-deps"]).args(workspace.feature_args(&[]));
     shown(command.env("RUSTDOCFLAGS", "-D warnings"))
 }
 
-fn tests(workspace: &Workspace) -> Result<Outcome> {
+fn tests(workspace: &Workspace) -> Result<()> {
     if test::run(workspace, &test::Args::default())? == ExitCode::SUCCESS {
-        return Ok(Outcome::Passed);
+        return Ok(());
     }
     bail!("`cargo xtask test` failed")
 }
@@ -159,8 +144,9 @@ mod tests_of_the_report {
     use super::*;
 
     #[test]
-    fn skipped_step_says_why() {
-        let text = line("deny", &Ok(Outcome::Skipped("not installed")), Duration::from_millis(1540));
-        assert_eq!(text, "deny              1.5 s  skipped: not installed");
+    fn lines_say_how_a_step_ended_and_how_long_it_took() {
+        assert_eq!(line("deny", &Ok(()), Duration::from_millis(1540)), "deny              1.5 s  ok");
+        let failed = line("deny", &Err(anyhow::anyhow!("no")), Duration::from_millis(40));
+        assert_eq!(failed, "deny              0.0 s  FAILED");
     }
 }

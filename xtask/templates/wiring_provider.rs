@@ -61,6 +61,32 @@ where
     crate::fields::tracker(module, Arc::new(__Provider__Fields::<T>::new(crm.clone())), PROVIDER)
 }
 
+/// Applies what this account's calls said of `T` to a subscription's rows: what it carried where that can be used, and
+/// records fetched by id otherwise.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "webhooks")]
+pub fn drain<T, S>(
+    module: &SyncModule<S>,
+    crm: &__Provider__Client,
+    subscription: Subscription,
+) -> Result<sync_webhooks::Drain<T, S>, WiringError>
+where
+    T: TableEntity + From__Provider__,
+    S: EntityStore<T> + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
+{
+    let store = Arc::clone(module.store());
+    let engine = connect(module.engine::<T>(), crm).inbox(Arc::clone(&store) as _).build()?;
+    let fetcher =
+        crate::fields::contracted(module, Arc::new(__Provider__Fetcher::<T>::new(crm.clone())), PROVIDER);
+    let drain = sync_webhooks::Drain::new(store, Arc::new(engine), subscription, PROVIDER, fetcher);
+    Ok(match carried::<T>(crm) {
+        Some(carried) => drain.carried(carried),
+        None => drain,
+    })
+}
+
 /// The source of a reconciliation: give it to a request of the subscription as its `source_override`.
 ///
 /// It compares this account's ids with the store's, fetches what is missing or older here, and deletes what is

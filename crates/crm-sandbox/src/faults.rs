@@ -14,6 +14,13 @@ pub enum Fault {
         /// Real milliseconds.
         ms: u64,
     },
+    /// The request is carried out at once, its answer comes late: a client that gave up waiting has still written.
+    LateAnswer {
+        /// Real milliseconds.
+        ms: u64,
+    },
+    /// The request is carried out twice, as a proxy does that sends it again; the client gets the second answer.
+    Twice,
     /// 401, although the token is good.
     Unauthorized,
     /// The daily allowance is used up: 403 of Salesforce, 429 of HubSpot.
@@ -72,10 +79,17 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Sent while the request has not been carried out: everything but late, lost and cut-off answers.
+    /// Sent while the request has not been carried out: everything but late, lost, cut-off and second answers.
     #[must_use]
     pub fn prevents_work(&self) -> bool {
-        !matches!(self, Self::Latency { .. } | Self::DropAnswer | Self::Truncate { .. })
+        !matches!(
+            self,
+            Self::Latency { .. }
+                | Self::LateAnswer { .. }
+                | Self::Twice
+                | Self::DropAnswer
+                | Self::Truncate { .. }
+        )
     }
 }
 

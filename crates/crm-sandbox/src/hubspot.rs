@@ -13,11 +13,12 @@ pub mod schema;
 mod search;
 mod settings;
 mod state;
+pub mod webhooks;
 mod write;
 
 pub use auth::Credentials;
-pub use control::{HubspotControl, LinkSpec, RowChange, RowChanges};
+pub use control::{ChangeSource, HubspotControl, LinkSpec, RowChange, RowChanges};
 pub use sandbox::{AccountSource, HubspotSandbox, Running, SandboxBuilder, StartError};
 pub use settings::HubspotSettings;
 pub use state::RequestKind;
-pub use write::{Properties, RowError};
+pub use write::{Properties, RowError, RowFailure, RowRule};

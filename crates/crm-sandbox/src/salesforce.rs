@@ -18,3 +18,4 @@ pub use control::{RowChange, RowChanges, SalesforceControl};
 pub use sandbox::{OrgSource, Running, SalesforceSandbox, SandboxBuilder, StartError};
 pub use settings::SalesforceSettings;
 pub use state::RequestKind;
+pub use write::{DuplicateRule, RowFailure, RowRule};

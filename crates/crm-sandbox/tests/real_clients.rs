@@ -22,6 +22,8 @@ const OBJECTS: [&str; 7] =
 
 const HUBSPOT_API_CLIENT: &str = "hubspot-api-client==12.0.0";
 const HUBSPOT_NODE_CLIENT: &str = "@hubspot/api-client@14.0.1";
+/// A library for any provider that follows the OAuth standard; it knows neither CRM.
+const REQUESTS_OAUTHLIB: &str = "requests-oauthlib==2.0.0";
 /// Opportunities: more than two pages, some of them in the bin.
 const SPEC: OrgSpec = OrgSpec { users: 3, accounts: 50, contacts: 0, opportunities: 4_400, ..OrgSpec::EMPTY };
 const LIVE: usize = 4_389;
@@ -168,10 +170,59 @@ async fn jsforce_refreshes_reads_and_writes() {
         "badQuery": "INVALID_FIELD",
         "deletions": 1,
         "identity": "integration@example.com",
+        "authorized": {"user": "integration@example.com", "refreshes": 1, "verified": true},
+        "reused": "invalid_grant",
+        "revoked": 401,
         "limit": 15_000,
         "usage": 15_000,
     });
     assert_eq!(seen, expected);
+}
+
+/// A user lets an app in, and turns one away, by the pages at `authorize` and `token`.
+async fn connect(
+    folder: &Path,
+    [authorize, token, probe]: [String; 3],
+    [redirect, id, secret]: [&str; 3],
+    scopes: &str,
+) {
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", folder).env("NO_PROXY", "127.0.0.1").env("OAUTHLIB_INSECURE_TRANSPORT", "1");
+    python.arg(script("oauth_client.py")).args([&authorize, &token, redirect, id, secret, scopes, &probe]);
+    let seen = drive(python).await;
+    let expected = json!({
+        "challenge": ["S256"],
+        "refreshable": true,
+        "called": 200,
+        "twice": seen["twice"],
+        "other_verifier": seen["other_verifier"],
+        "denied": true,
+        "foreign_state": true,
+        "refreshed": true,
+        "stale": true,
+    });
+    assert_eq!(seen, expected);
+    for refused in ["twice", "other_verifier"] {
+        assert_eq!(seen[refused], "InvalidGrantError", "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn requests_oauthlib_connects_to_both_crms() {
+    let Some(folder) = from_pypi(REQUESTS_OAUTHLIB) else { return };
+    let redirect = "http://localhost/oauth-callback";
+    let running = org().await;
+    let app = running.credentials();
+    let at = |path: &str| format!("{}/services/{path}", running.base_url());
+    let urls = [at("oauth2/authorize"), at("oauth2/token"), at("data/v66.0/limits")];
+    connect(&folder, urls, [redirect, &app.client_id, &app.client_secret], "api refresh_token").await;
+
+    let running = account().await;
+    let app = running.credentials();
+    let at = |path: &str| format!("{}/{path}", running.base_url());
+    let urls = [at("oauth/authorize"), at("oauth/v3/token"), at("crm/v3/objects/deals")];
+    connect(&folder, urls, [redirect, &app.client_id, &app.client_secret], "crm.objects.deals.read oauth")
+        .await;
 }
 
 /// An account with the limits of a real one.

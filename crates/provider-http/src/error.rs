@@ -149,6 +149,13 @@ impl HttpError {
         }
     }
 
+    /// Whether the call may have been carried out, although its answer was lost or can't be read. Everything else says
+    /// that it was not.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown { .. } | Self::Malformed { .. } | Self::TooLarge { .. })
+    }
+
     /// Whether the same call may succeed later without anybody changing anything.
     #[must_use]
     pub fn is_temporary(&self) -> bool {

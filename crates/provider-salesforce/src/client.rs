@@ -118,6 +118,11 @@ impl SalesforceClient {
         }
     }
 
+    /// What is known of an object, without asking.
+    pub(crate) fn known_object(&self, object: &str) -> Option<Arc<ObjectDescription>> {
+        self.known(object).map(|known| known.object)
+    }
+
     /// As [`describe`](Self::describe), whatever is known.
     pub(crate) async fn describe_anew(&self, object: &str) -> Result<Arc<ObjectDescription>, SourceError> {
         self.describe_since(object, None).await.map_err(|error| self.source_error(error))
@@ -189,11 +194,11 @@ impl SalesforceClient {
         Page::parse(answer.bytes().clone()).map_err(|what| CallError::Garbled { call: "query records", what })
     }
 
-    async fn send(&self, request: ApiRequest) -> Result<ApiResponse, CallError> {
+    pub(crate) async fn send(&self, request: ApiRequest) -> Result<ApiResponse, CallError> {
         self.http.send(request).await.map_err(CallError::Http)
     }
 
-    fn path(&self, resource: &str) -> String {
+    pub(crate) fn path(&self, resource: &str) -> String {
         format!("/services/data/{}/{resource}", self.config.api_version)
     }
 
@@ -202,7 +207,7 @@ impl SalesforceClient {
     }
 }
 
-fn json<T: DeserializeOwned>(call: &'static str, answer: &ApiResponse) -> Result<T, CallError> {
+pub(crate) fn json<T: DeserializeOwned>(call: &'static str, answer: &ApiResponse) -> Result<T, CallError> {
     serde_json::from_slice(answer.bytes()).map_err(|error| {
         let text = String::from_utf8_lossy(answer.bytes());
         CallError::Garbled { call, what: unreadable(&text, &error) }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How records of one org are read.
+/// How records of one org are read and written.
 ///
 /// ```
 /// use provider_salesforce::SalesforceConfig;
@@ -33,6 +33,13 @@ pub struct SalesforceConfig {
     pub restarts: u32,
     /// The pause before the first of those restarts; each further one waits twice as long. Default 1 s.
     pub restart_pause: Duration,
+    /// Who writes, in the calls and in the change events that come of them. Default `hexsync`.
+    pub client_name: String,
+    /// How often a row is sent that meets a lock, before it is put off. Default 4; 0 counts as 1.
+    pub lock_tries: u32,
+    /// The pause before a locked row is sent again; each further one is twice as long, and chance adds up to as much
+    /// again. Default 1 s.
+    pub lock_pause: Duration,
 }
 
 impl Default for SalesforceConfig {
@@ -46,6 +53,9 @@ impl Default for SalesforceConfig {
             api_reserve: 20,
             restarts: 3,
             restart_pause: Duration::from_secs(1),
+            client_name: "hexsync".to_owned(),
+            lock_tries: 4,
+            lock_pause: Duration::from_secs(1),
         }
     }
 }

@@ -48,9 +48,7 @@ impl Classify for SalesforceAnswers {
             ("TXN_SECURITY_METERING_ERROR" | "ConcurrentPerOrgLongTxn", _) => {
                 Verdict::Throttled { wait: None }
             }
-            ("UNABLE_TO_LOCK_ROW" | "SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION", _) => {
-                Verdict::Retry { after: None }
-            }
+            ("SERVER_UNAVAILABLE" | "UNKNOWN_EXCEPTION", _) => Verdict::Retry { after: None },
             (_, 408 | 420 | 500..) => Verdict::Retry { after: None },
             _ => Verdict::Permanent { code },
         }
@@ -118,6 +116,22 @@ impl CallError {
         matches!(code.as_str(), "INVALID_FIELD" | "INVALID_TYPE" | "MALFORMED_QUERY")
     }
 
+    /// Whether what was sent may have been carried out, although nobody can tell from the answer.
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
+        match self {
+            Self::Garbled { .. } => true,
+            Self::Http(error) => error.may_have_taken_effect(),
+        }
+    }
+
+    /// What happened, in a few words.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Self::Garbled { call, what } => format!("{call}: {what}"),
+            Self::Http(error) => error.to_string(),
+        }
+    }
+
     /// The error of the port. `budget` tells a spent day from a passing throttle.
     pub(crate) fn into_source(self, budget: &Budget) -> SourceError {
         let error = match self {
@@ -163,7 +177,7 @@ fn refused(call: &'static str, status: u16, code: String, body: &[u8]) -> Source
             SourceError::Unauthorised { call, reason: reason.to_owned() }
         }
         // Too slow now; the next run asks for less, because it resumes further on.
-        ("QUERY_TIMEOUT" | "INVALID_QUERY_LOCATOR", _) => {
+        ("QUERY_TIMEOUT" | "INVALID_QUERY_LOCATOR" | "UNABLE_TO_LOCK_ROW", _) => {
             SourceError::Transient { call, source: format!("salesforce answered {code}").into() }
         }
         // A page of some gateway: no word from Salesforce itself.

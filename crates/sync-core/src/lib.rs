@@ -8,6 +8,7 @@ mod change;
 mod changed;
 mod conflict;
 mod conflict_policy;
+mod connection;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod cursor;
@@ -30,11 +31,14 @@ mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+mod notice;
+mod outbox;
 pub mod port;
 mod run;
 mod store;
 mod subscription;
 mod table;
+mod typed_event;
 pub mod value;
 mod writeback;
 
@@ -45,6 +49,10 @@ pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance
 pub use changed::{ChangedFields, FieldChange};
 pub use conflict::{Choice, Conflict, ConflictId, ConflictKind, Verdict, merge_field};
 pub use conflict_policy::{ConflictPolicy, ConflictRule};
+pub use connection::{
+    Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
+    RefreshLease, RefreshTurn, Refreshed, Resealed, Sealed,
+};
 pub use cursor::{Cursor, Version};
 pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
@@ -65,8 +73,8 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
-    SubscriptionId, TenantId, UserId,
+    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId,
+    Provider, RunId, SubscriptionId, TenantId, UserId,
 };
 pub use local_change::{
     Adoption, EditId, EditOperation, FoldedEdit, FoldedField, Intent, LocalEdit, NewEdit, PLACEHOLDER_PREFIX,
@@ -74,17 +82,28 @@ pub use local_change::{
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
+pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
+pub use outbox::{
+    AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, EventBody, FailedDelivery, Lane, OutboxEvent,
+    ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
+};
 pub use port::audit::AuditLog;
+pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
 pub use port::conflicts::ConflictStore;
+pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
 pub use port::emitter::ChangeEmitter;
+pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, erasure_order};
 pub use port::field_catalog::FieldCatalog;
+pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::local_changes::LocalChangeStore;
 pub use port::loopback::{LoopbackFingerprintStore, WriteRecorder};
+pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
 pub use port::recorder::RunRecorder;
+pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
     ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,
@@ -100,5 +119,8 @@ pub use store::{Store, StorePorts, WritebackPorts, WritebackStore};
 pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
+pub use typed_event::{
+    AppEvent, ChangeSet, EventReadError, RowChange, Step, TypedEvent, event_field, event_payload,
+};
 pub use value::{FieldValue, ValueRef};
 pub use writeback::{EditError, LocalEditor, Outgoing, WriteBack, WritebackOptions};

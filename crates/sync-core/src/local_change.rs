@@ -233,7 +233,10 @@ pub struct Remainder {
 impl Remainder {
     /// Of these edits only fields for which `keep` says yes go on waiting.
     #[must_use]
-    pub fn of<'a>(edits: impl IntoIterator<Item = &'a LocalEdit>, mut keep: impl FnMut(&str) -> bool) -> Self {
+    pub fn of<'a>(
+        edits: impl IntoIterator<Item = &'a LocalEdit>,
+        mut keep: impl FnMut(&str) -> bool,
+    ) -> Self {
         let mut remainder = Self::default();
         for LocalEdit { id, edit } in edits {
             let mut fields = edit.fields.clone();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     AuditLog, ChangeEmitter, ConflictStore, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore,
-    LocalChangeStore, RunRecorder, SubscriptionStore, UnitOfWork,
+    LocalChangeStore, RunRecorder, SubscriptionStore, UnitOfWork, WebhookInbox,
 };
 
 /// A store that has every port. Implemented for any type that has them.
@@ -46,6 +46,8 @@ pub struct StorePorts<S: UnitOfWork> {
     pub leases: Arc<dyn LeaseStore<S::Tx>>,
     /// Events, where the application wants them.
     pub emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
+    /// Notices of webhooks, where runs apply them: each is settled in the transaction of its batch.
+    pub inbox: Option<Arc<dyn WebhookInbox<S::Tx>>>,
 }
 
 impl<S: UnitOfWork> Clone for StorePorts<S> {
@@ -57,12 +59,13 @@ impl<S: UnitOfWork> Clone for StorePorts<S> {
             dead_letters: Arc::clone(&self.dead_letters),
             leases: Arc::clone(&self.leases),
             emitter: self.emitter.clone(),
+            inbox: self.inbox.clone(),
         }
     }
 }
 
 impl<S: Store> StorePorts<S> {
-    /// All ports from one store, without an emitter.
+    /// All ports from one store, without an emitter and an inbox.
     pub fn of(store: Arc<S>) -> Self {
         Self {
             cursors: Arc::clone(&store) as Arc<dyn CursorStore<S::Tx>>,
@@ -70,6 +73,7 @@ impl<S: Store> StorePorts<S> {
             dead_letters: Arc::clone(&store) as Arc<dyn DeadLetterStore<S::Tx>>,
             leases: Arc::clone(&store) as Arc<dyn LeaseStore<S::Tx>>,
             emitter: None,
+            inbox: None,
             unit_of_work: store,
         }
     }

@@ -1,5 +1,7 @@
 //! A subscription, and the scope that every stored row carries.
 
+use std::fmt;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +79,29 @@ impl ConnectionKey {
     #[must_use]
     pub fn tenant_key(&self) -> &str {
         self.tenant.as_ref().map_or("", TenantId::as_str)
+    }
+}
+
+impl From<ConnectionId> for ConnectionKey {
+    /// An account where tenants are not told apart.
+    fn from(connection: ConnectionId) -> Self {
+        Self { tenant: None, connection }
+    }
+}
+
+impl From<&str> for ConnectionKey {
+    /// An account where tenants are not told apart.
+    fn from(connection: &str) -> Self {
+        Self { tenant: None, connection: connection.into() }
+    }
+}
+
+impl fmt::Display for ConnectionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tenant {
+            Some(tenant) => write!(f, "{tenant}/{}", self.connection),
+            None => self.connection.fmt(f),
+        }
     }
 }
 

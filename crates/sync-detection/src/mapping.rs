@@ -7,7 +7,10 @@ use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use sync_core::{FieldValue, ValueRef};
+
 use crate::Transform;
+use crate::transform::TransformError;
 
 /// One remote field and the canonical field it fills.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,20 @@ pub struct FieldMapping {
     )]
     #[cfg_attr(feature = "yaml", schemars(with = "OneOrSeveral"))]
     pub transforms: Cow<'static, [Transform]>,
+    /// Whether our changes of the field are sent to a provider with `direction: outbound` or `bidirectional`.
+    /// Fields whose transforms can't be turned back are never sent.
+    #[serde(default = "written", skip_serializing_if = "is_written")]
+    pub write: bool,
+}
+
+/// The default of [`FieldMapping::write`].
+fn written() -> bool {
+    true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_written(write: &bool) -> bool {
+    *write
 }
 
 impl FieldMapping {
@@ -48,7 +65,41 @@ impl FieldMapping {
             source: Cow::Borrowed(source),
             target: Cow::Borrowed(target),
             transforms: Cow::Borrowed(transforms),
+            write: true,
         }
+    }
+
+    /// The same, never written back.
+    #[must_use]
+    pub const fn read_only(mut self) -> Self {
+        self.write = false;
+        self
+    }
+
+    /// Whether the field can be written back: it is meant to be, and all its transforms have a way back.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.write && self.transforms.iter().all(Transform::is_invertible)
+    }
+
+    /// What the remote field has to hold for ours to become `value`.
+    ///
+    /// # Errors
+    /// [`TransformError`] when no remote value becomes this one.
+    ///
+    /// ```
+    /// use sync_core::{FieldValue, ValueRef};
+    /// use sync_detection::{FieldMapping, Transform};
+    ///
+    /// const CLOSES: FieldMapping =
+    ///     FieldMapping::through("closedate", "close_date", const { &[Transform::DateOfInstant] });
+    /// let day = ValueRef::Date("2026-03-31".parse()?);
+    /// let midnight = FieldValue::Instant("2026-03-31T00:00:00Z".parse()?);
+    /// assert_eq!(CLOSES.write_back(day)?, midnight);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn write_back(&self, value: ValueRef<'_>) -> Result<FieldValue, TransformError> {
+        self.transforms.iter().rev().try_fold(value.to_owned(), |value, transform| transform.invert(value))
     }
 }
 
@@ -116,6 +167,22 @@ mod tests {
         assert_eq!(serde_json::from_str::<FieldMapping>(&json).unwrap(), EMAIL);
         let plain = serde_json::to_string(&FieldMapping::new("A", "a")).unwrap();
         assert_eq!(plain, r#"{"source":"A","target":"a"}"#);
+        let read_only = serde_json::to_string(&FieldMapping::new("A", "a").read_only()).unwrap();
+        assert_eq!(read_only, r#"{"source":"A","target":"a","write":false}"#);
+        assert!(!serde_json::from_str::<FieldMapping>(&read_only).unwrap().is_writable());
+    }
+
+    #[test]
+    fn last_transform_is_turned_back_first() {
+        const QUANTITY: FieldMapping = FieldMapping::through(
+            "hs_quantity",
+            "quantity",
+            const { &[Transform::Number, Transform::ToInteger] },
+        );
+        assert!(QUANTITY.is_writable());
+        assert_eq!(QUANTITY.write_back(ValueRef::Int(12)), Ok(FieldValue::Text("12".to_owned())));
+        let rounded = FieldMapping::through("a", "a", const { &[Transform::Number, Transform::Round(0)] });
+        assert!(!rounded.is_writable());
     }
 
     #[test]

@@ -69,12 +69,7 @@ impl LocalChangeStore<MemoryTx> for MemoryStore {
         }))
     }
 
-    async fn settle_edits(
-        &self,
-        tx: &mut MemoryTx,
-        scope: &Scope,
-        ids: &[EditId],
-    ) -> Result<(), StoreError> {
+    async fn settle_edits(&self, tx: &mut MemoryTx, scope: &Scope, ids: &[EditId]) -> Result<(), StoreError> {
         tx.write(|w| change(w, scope, |pending| pending.edits.retain(|edit| !ids.contains(&edit.id))));
         Ok(())
     }

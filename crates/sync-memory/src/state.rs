@@ -1,17 +1,20 @@
 //! What the store holds.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Conflict, ConnectionId, DeadLetter, ExternalId, HolderId, KnownField, LocalEdit, LocalId,
-    RecordedItem, Redirect, Run, RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version,
+    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField,
+    LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run,
+    RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
 
+use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
+
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct State {
     /// In the order of their adding.
     pub(crate) subscriptions: Vec<Subscription>,
@@ -28,10 +31,26 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
-    pub(crate) outbox: Vec<ChangeEvent>,
+    /// Published events by their position.
+    pub(crate) outbox: BTreeMap<i64, OutboxEvent>,
+    /// The last position that was given.
+    pub(crate) outbox_position: i64,
+    pub(crate) consumers: BTreeSet<QueueKey>,
+    /// What was not received yet.
+    pub(crate) deliveries: BTreeMap<DeliveryKey, Delivery>,
+    /// Notices by position.
+    pub(crate) notices: BTreeMap<i64, NoticeRow>,
+    pub(crate) notice_positions: HashMap<NoticeKey, i64>,
+    /// How many notices were ever staged.
+    pub(crate) notices_staged: i64,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
+    pub(crate) connections: BTreeMap<ConnectionKey, ConnectionRow>,
+    /// In the order of their keeping.
+    pub(crate) grants: Vec<GrantRow>,
+    /// By tenant and digest of the state.
+    pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
     /// What waits to be sent to the CRM.
     pub(crate) pending: HashMap<CatalogKey, Pending>,
     /// How many edits were ever appended.
@@ -50,6 +69,27 @@ pub(crate) struct Pending {
     pub(crate) conflicts: Vec<Conflict>,
 }
 
+#[derive(Clone)]
+pub(crate) struct ConnectionRow {
+    pub(crate) connection: Connection,
+    /// The fencing token of the latest right to refresh.
+    pub(crate) token: i64,
+}
+
+#[derive(Clone)]
+pub(crate) struct GrantRow {
+    pub(crate) key: ConnectionKey,
+    pub(crate) provider: Provider,
+    pub(crate) grantor: Grantor,
+}
+
+#[derive(Clone)]
+pub(crate) struct AuthorisationRow {
+    pub(crate) pending: PendingAuthorisation,
+    pub(crate) used: bool,
+}
+
+#[derive(Clone)]
 pub(crate) struct RunRow {
     pub(crate) run: Run,
     /// The last batch that was committed.
@@ -67,7 +107,7 @@ pub(crate) struct RecordKey {
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct CatalogKey {
-    tenant: Option<TenantId>,
+    pub(crate) tenant: Option<TenantId>,
     connection: ConnectionId,
     entity: String,
 }
@@ -85,6 +125,20 @@ pub(crate) struct LeaseRow {
     pub(crate) token: i64,
     /// `None` when it was given up.
     pub(crate) expires_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone)]
+pub(crate) struct NoticeRow {
+    pub(crate) waiting: WaitingNotice,
+    pub(crate) settled_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct NoticeKey {
+    pub(crate) tenant: Option<TenantId>,
+    connection: ConnectionId,
+    subscription: SubscriptionId,
+    dedup_key: Box<str>,
 }
 
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,6 +179,26 @@ impl RecordKey {
             connection: scope.connection.clone(),
             entity: entity.to_owned(),
             external_id: external_id.clone(),
+        }
+    }
+}
+
+impl NoticeKey {
+    pub(crate) fn new(scope: &Scope, dedup_key: &str) -> Self {
+        Self {
+            tenant: scope.tenant.clone(),
+            connection: scope.connection.clone(),
+            subscription: scope.subscription,
+            dedup_key: dedup_key.into(),
+        }
+    }
+
+    pub(crate) fn of(notice: &Notice) -> Self {
+        Self {
+            tenant: notice.key.tenant.clone(),
+            connection: notice.key.connection.clone(),
+            subscription: notice.subscription,
+            dedup_key: notice.dedup_key.clone(),
         }
     }
 }

@@ -179,7 +179,11 @@ async fn time_to_live_is_exact() {
     assert_eq!(f.store.are_echoes(&scope, &echo).await.expect("memory always answers"), [false]);
 }
 
+sync_core::connection_contract!(Memory);
 sync_core::store_contract!(Memory);
+sync_core::eraser_contract!(Memory);
+sync_core::outbox_contract!(Memory);
+sync_core::webhook_inbox_contract!(Memory);
 sync_core::loopback_contract!(Loopback);
 sync_core::sink_contract!(Memory);
 sync_core::writeback_contract!(Memory);

@@ -9,6 +9,7 @@ use sync_core::StoreError;
 
 use crate::error::ConnectError;
 use crate::store::PgStore;
+use crate::tenants;
 
 /// Settings of a [`PgStore`]; every one but the url has a default.
 #[derive(Clone)]
@@ -20,6 +21,7 @@ pub struct PgStoreBuilder {
     lock_timeout: Duration,
     application_name: String,
     pub(crate) multi_tenant: bool,
+    pub(crate) tenant_role: Option<String>,
     pub(crate) schema: Option<String>,
 }
 
@@ -33,6 +35,7 @@ impl PgStoreBuilder {
             lock_timeout: Duration::from_secs(10),
             application_name: "hexsync".to_owned(),
             multi_tenant: false,
+            tenant_role: Some(tenants::DEFAULT_ROLE.to_owned()),
             schema: None,
         }
     }
@@ -73,10 +76,25 @@ impl PgStoreBuilder {
         self
     }
 
-    /// Whether tenants are told apart: a scope without one is then refused (R1). Default no.
+    /// Whether tenants are told apart: a scope without one is then refused (R1), and row-level security confines
+    /// each transaction to the rows of the tenant it was opened for, see [`tenant_role`](Self::tenant_role).
+    /// [`PgStore::migrate`] switches that on for the tables, once and for all. Default no.
     #[must_use]
     pub fn multi_tenant(mut self, multi_tenant: bool) -> Self {
         self.multi_tenant = multi_tenant;
+        self
+    }
+
+    /// Where tenants are told apart: the role that transactions step down to, so that row-level security binds them
+    /// whatever the login may do. [`PgStore::migrate`] makes it and lets it use the tables, and nothing else.
+    /// Default `hexsync_app`.
+    ///
+    /// Where roles can't be made, as on some hosted databases, there are two ways: an administrator makes the role
+    /// (`create role hexsync_app nologin; grant hexsync_app to LOGIN`), or `None`, with a login that is neither a
+    /// superuser nor has BYPASSRLS; a login that row-level security does not bind is then refused.
+    #[must_use]
+    pub fn tenant_role(mut self, role: Option<&str>) -> Self {
+        self.tenant_role = role.map(str::to_owned);
         self
     }
 
@@ -144,6 +162,7 @@ impl fmt::Debug for PgStoreBuilder {
             .field("lock_timeout", &self.lock_timeout)
             .field("application_name", &self.application_name)
             .field("multi_tenant", &self.multi_tenant)
+            .field("tenant_role", &self.tenant_role)
             .field("schema", &self.schema)
             .finish()
     }

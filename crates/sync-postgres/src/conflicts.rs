@@ -61,7 +61,9 @@ impl ConflictStore<PgTx> for PgStore {
             .bind(all().map(|c| json(&c.remote)).collect::<Vec<_>>())
             .bind(all().map(|c| c.opened_at).collect::<Vec<_>>())
             .bind(all().map(|c| c.choice.map(Choice::as_str)).collect::<Vec<_>>())
-            .bind(all().map(|c| c.decided_by.as_ref().map(|user| user.as_str().to_owned())).collect::<Vec<_>>())
+            .bind(
+                all().map(|c| c.decided_by.as_ref().map(|user| user.as_str().to_owned())).collect::<Vec<_>>(),
+            )
             .bind(all().map(|c| c.decided_at).collect::<Vec<_>>());
         execute(tx, open, "opening conflicts").await
     }

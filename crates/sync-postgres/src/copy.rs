@@ -44,6 +44,74 @@ impl CopyRows {
         self.bytes.extend_from_slice(&(-1_i16).to_be_bytes());
         self.bytes
     }
+
+    /// The same rows as arrays, one for each column.
+    pub(crate) fn into_columns(self, types: &[ColumnType]) -> Result<Vec<Column>, sqlx::Error> {
+        let mut columns: Vec<Column> = types.iter().map(|r#type| Column::new(*r#type, 0)).collect();
+        let mut rest = self.bytes.get(HEADER..).unwrap_or_default();
+        while !rest.is_empty() {
+            // Written above by `row` and the functions below, so this holds.
+            let wrong = || sqlx::Error::Protocol("a row does not have its columns".to_owned());
+            let (_, mut values) = rest.split_first_chunk::<2>().ok_or_else(wrong)?;
+            for column in &mut columns {
+                let (length, _) = values.split_first_chunk::<4>().ok_or_else(wrong)?;
+                let size = 4 + usize::try_from(i32::from_be_bytes(*length)).unwrap_or(0); // null: no bytes
+                let (value, next) = values.split_at_checked(size).ok_or_else(wrong)?;
+                column.next().extend_from_slice(value);
+                values = next;
+            }
+            rest = values;
+        }
+        Ok(columns)
+    }
+}
+
+/// Bytes before the first row.
+const HEADER: usize = 19;
+
+/// Where rows are to be written: the two statements that do it.
+pub(crate) struct CopyTarget {
+    copy: String,
+    insert: String,
+    types: Vec<ColumnType>,
+}
+
+impl CopyTarget {
+    /// Columns of a table, named as SQL takes them.
+    pub(crate) fn new<'a>(table: &str, columns: impl IntoIterator<Item = (&'a str, ColumnType)>) -> Self {
+        let (mut names, mut arrays, mut aliases, mut sources) =
+            (String::new(), String::new(), String::new(), String::new());
+        let mut types = Vec::new();
+        for (i, (name, r#type)) in columns.into_iter().enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            names += &format!("{comma}{name}");
+            arrays += &format!("{comma}${}::{}[]", i + 1, r#type.array_sql());
+            aliases += &format!("{comma}c{i}");
+            sources += &format!("{comma}r.c{i}::{}", r#type.sql());
+            types.push(r#type);
+        }
+        Self {
+            copy: format!("copy {table} ({names}) from stdin (format binary)"),
+            insert: format!(
+                "insert into {table} ({names}) select {sources} from unnest({arrays}) as r ({aliases})"
+            ),
+            types,
+        }
+    }
+
+    /// A `COPY`, for [`CopyRows::finish`].
+    pub(crate) fn copy(&self) -> &str {
+        &self.copy
+    }
+
+    /// An insert of arrays, for [`CopyRows::into_columns`].
+    pub(crate) fn insert(&self) -> &str {
+        &self.insert
+    }
+
+    pub(crate) fn types(&self) -> &[ColumnType] {
+        &self.types
+    }
 }
 
 /// A column's type.
@@ -55,6 +123,8 @@ pub(crate) enum ColumnType {
     Text,
     Date,
     Instant,
+    /// As it was written; in arrays it goes as text, which is the same bytes.
+    Json,
     Jsonb,
     Uuid,
 }
@@ -82,18 +152,27 @@ impl ColumnType {
             Self::Text => "text",
             Self::Date => "date",
             Self::Instant => "timestamptz",
+            Self::Json => "json",
             Self::Jsonb => "jsonb",
             Self::Uuid => "uuid",
         }
     }
 
-    /// The server's number of the type, fixed in its catalogue (`pg_type.dat`).
+    /// The name of an array's elements in SQL.
+    const fn array_sql(self) -> &'static str {
+        match self {
+            Self::Json => Self::Text.sql(),
+            other => other.sql(),
+        }
+    }
+
+    /// The server's number of the type of an array's elements, fixed in its catalogue (`pg_type.dat`).
     const fn oid(self) -> u32 {
         match self {
             Self::Bool => 16,
             Self::Int => 20,
             Self::Decimal => 1700,
-            Self::Text => 25,
+            Self::Text | Self::Json => 25,
             Self::Date => 1082,
             Self::Instant => 1184,
             Self::Jsonb => 3802,
@@ -106,7 +185,7 @@ impl ColumnType {
             Self::Bool => <Vec<bool> as Type<Postgres>>::type_info(),
             Self::Int => <Vec<i64> as Type<Postgres>>::type_info(),
             Self::Decimal => <Vec<Decimal> as Type<Postgres>>::type_info(),
-            Self::Text => <Vec<String> as Type<Postgres>>::type_info(),
+            Self::Text | Self::Json => <Vec<String> as Type<Postgres>>::type_info(),
             Self::Date => <Vec<NaiveDate> as Type<Postgres>>::type_info(),
             Self::Instant => <Vec<DateTime<Utc>> as Type<Postgres>>::type_info(),
             Self::Jsonb => <Vec<serde_json::Value> as Type<Postgres>>::type_info(),
@@ -264,6 +343,7 @@ pub(crate) fn value(out: &mut Vec<u8>, r#type: ColumnType, value: ValueRef<'_>) 
         (ColumnType::Text, ValueRef::Text(t)) => text(out, t),
         (ColumnType::Date, ValueRef::Date(d)) => date(out, d),
         (ColumnType::Instant, ValueRef::Instant(i)) => instant(out, i),
+        (ColumnType::Json, ValueRef::Json(j)) => json(out, j),
         (ColumnType::Jsonb, ValueRef::Json(j)) => jsonb(out, j),
         (_, ValueRef::Bool(_)) => return Err("a flag"),
         (_, ValueRef::Int(_)) => return Err("a whole number"),
@@ -345,6 +425,25 @@ mod tests {
         assert_eq!(encoded("0.0001"), expected(-1, 0, 4, &[1]));
         assert_eq!(encoded("0.00001"), expected(-2, 0, 5, &[1000]));
         assert_eq!(encoded("10000"), expected(1, 0, 0, &[1]));
+    }
+
+    #[test]
+    fn rows_turned_into_columns_keep_every_value() {
+        let mut rows = CopyRows::new(2, 2, 16);
+        for (name, number) in [(Some("a"), 1), (None, 2)] {
+            let row = rows.row();
+            opt(row, name, text);
+            int(row, number);
+        }
+        let columns = rows.into_columns(&[ColumnType::Text, ColumnType::Int]).unwrap();
+        let [mut names, mut numbers] = [ColumnType::Text, ColumnType::Int].map(|t| Column::new(t, 2));
+        text(names.next(), "a");
+        null(names.next());
+        int(numbers.next(), 1);
+        int(numbers.next(), 2);
+        for (column, expected) in columns.iter().zip([names, numbers]) {
+            assert_eq!((&column.bytes, column.n_values), (&expected.bytes, expected.n_values));
+        }
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub(crate) fn value(r#type: ColumnType, bytes: &[u8]) -> Result<FieldValue, &'st
         ColumnType::Text => FieldValue::Text(text(bytes)?.to_owned()),
         ColumnType::Date => FieldValue::Date(date(bytes)?),
         ColumnType::Instant => FieldValue::Instant(instant(bytes)?),
+        ColumnType::Json => {
+            FieldValue::Json(serde_json::from_slice(bytes).map_err(|_| "the JSON can't be read")?)
+        }
         ColumnType::Jsonb => {
             FieldValue::Json(serde_json::from_slice(jsonb(bytes)?).map_err(|_| "the JSON can't be read")?)
         }

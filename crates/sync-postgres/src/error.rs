@@ -106,11 +106,15 @@ pub(crate) fn is_unique_violation(error: &sqlx::Error) -> bool {
     server_error(error).is_some_and(|server| server.code() == "23505")
 }
 
+/// The SQLSTATE, where the server refused.
+pub(crate) fn server_code(error: &sqlx::Error) -> Option<String> {
+    server_error(error).map(|server| server.code().to_owned())
+}
+
 /// The error of the first connection.
 pub(crate) fn connect_error(at: String, error: sqlx::Error) -> StoreError {
     const DURING: &str = "connecting";
-    let code = server_error(&error).map(|server| server.code().to_owned());
-    match code.as_deref() {
+    match server_code(&error).as_deref() {
         Some("28P01" | "28000") => {
             let message = server_error(&error).map_or_else(String::new, |server| server.message().to_owned());
             StoreError::Refused { during: DURING, source: ConnectError::Login { at, message }.into() }

@@ -217,7 +217,12 @@ impl LocalChangeStore<PgTx> for PgStore {
         execute(tx, of_entity(MAKE_DUE, scope).bind(ids(records)).bind(at), "making local changes due").await
     }
 
-    async fn adopt_ids(&self, tx: &mut PgTx, scope: &Scope, adoptions: &[Adoption]) -> Result<(), StoreError> {
+    async fn adopt_ids(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        adoptions: &[Adoption],
+    ) -> Result<(), StoreError> {
         tx.require_tenant(scope)?;
         let placeholders = texts(adoptions.iter().map(|adoption| adoption.placeholder.as_str()));
         let real = texts(adoptions.iter().map(|adoption| adoption.external_id.as_str()));

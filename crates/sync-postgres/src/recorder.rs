@@ -1,5 +1,7 @@
 //! The audit, written.
 
+use std::sync::LazyLock;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::postgres::PgArguments;
@@ -7,7 +9,7 @@ use sqlx::query::Query;
 use sqlx::{Postgres, Row};
 use sync_core::{Counts, Cursor, NewRun, RunEnd, RunId, RunItem, RunRecorder, Scope, StoreError};
 
-use crate::copy::{self, CopyRows, storable};
+use crate::copy::{self, ColumnType, CopyRows, CopyTarget, storable};
 use crate::error::store_error;
 use crate::store::PgStore;
 use crate::tx::PgTx;
@@ -22,8 +24,25 @@ const CLOSE_STALE: &str = "with closed as ( \
      where tenant_id = $1 and subscription_id = $2 and status = 'running' returning id, number) \
      select id from closed order by number";
 
-const COPY_ITEMS: &str = "copy sync_run_items (run_id, seq, tenant_id, external_id, operation, status, local_id, \
-     changed_fields, title, error, reason, last_image, recorded_at) from stdin (format binary)";
+static ITEMS: LazyLock<CopyTarget> = LazyLock::new(|| {
+    use ColumnType::{Instant, Int, Json, Text, Uuid};
+    let columns = [
+        ("run_id", Uuid),
+        ("seq", Int),
+        ("tenant_id", Text),
+        ("external_id", Text),
+        ("operation", Text),
+        ("status", Text),
+        ("local_id", Text),
+        ("changed_fields", Json),
+        ("title", Text),
+        ("error", Text),
+        ("reason", Text),
+        ("last_image", Json),
+        ("recorded_at", Instant),
+    ];
+    CopyTarget::new("sync_run_items", columns)
+});
 
 const PROGRESS: &str = "update sync_runs set found = $3, created = $4, updated = $5, deleted = $6, restored = $7, \
      noop = $8, skipped = $9, parked = $10, cursor_after = coalesce($11, cursor_after), batches = $12 \
@@ -99,7 +118,7 @@ impl RunRecorder<PgTx> for PgStore {
         for item in items {
             write_item(rows.row(), scope, run, item, at);
         }
-        tx.copy(COPY_ITEMS, rows.finish()).await.map_err(store_error("recording items"))
+        tx.copy(&ITEMS, rows).await.map_err(store_error("recording items"))
     }
 
     #[tracing::instrument(name = "pg.run.progress", skip_all, fields(run = %run, batch), err)]

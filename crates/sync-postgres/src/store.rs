@@ -7,10 +7,11 @@ use async_trait::async_trait;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, Row};
-use sync_core::{StoreError, UnitOfWork};
+use sync_core::{StoreError, TenantId, UnitOfWork, require_tenant};
 
 use crate::config::PgStoreBuilder;
 use crate::error::{connect_error, store_error};
+use crate::tenants::{self, Confinement};
 use crate::tx::PgTx;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -23,7 +24,8 @@ struct Inner {
     pool: PgPool,
     options: PgConnectOptions,
     schema: Option<String>,
-    multi_tenant: bool,
+    /// Where tenants are told apart.
+    confinement: Option<Confinement>,
     at: String,
 }
 
@@ -65,7 +67,7 @@ impl PgStore {
             pool,
             options,
             schema: config.schema,
-            multi_tenant: config.multi_tenant,
+            confinement: config.multi_tenant.then(|| Confinement::new(config.tenant_role)),
             at,
         })))
     }
@@ -77,29 +79,52 @@ impl PgStore {
     /// not create tables or a migration was edited after it was applied.
     #[tracing::instrument(name = "pg.migrate", skip_all, err)]
     pub async fn migrate(&self) -> Result<(), StoreError> {
-        const DURING: &str = "migrating";
         // Apart from the pool: a large table may take longer than a batch's statements are given.
         let unbounded = self.0.options.clone().options([("statement_timeout", "0"), ("lock_timeout", "0")]);
         let pool = PgPoolOptions::new().max_connections(1).connect_lazy_with(unbounded);
         if let Some(schema) = &self.0.schema {
-            let create = format!("create schema if not exists {}", crate::table::quoted(schema));
-            pool.execute(AssertSqlSafe(create)).await.map_err(store_error(DURING))?;
+            self.create_schema(schema).await?;
         }
-        let applied = MIGRATIONS.run(&pool).await;
+        let migrated = self.migrate_with(&pool).await;
         pool.close().await;
-        applied.map_err(|error| match error {
+        migrated
+    }
+
+    /// Where it is missing: who may not make a schema can use one that is there.
+    async fn create_schema(&self, schema: &str) -> Result<(), StoreError> {
+        const DURING: &str = "creating the schema";
+        let there: bool = sqlx::query_scalar("select to_regnamespace($1) is not null")
+            .bind(crate::table::quoted(schema))
+            .fetch_one(&self.0.pool)
+            .await
+            .map_err(store_error(DURING))?;
+        if there {
+            return Ok(());
+        }
+        let create = format!("create schema if not exists {}", crate::table::quoted(schema));
+        self.0.pool.execute(AssertSqlSafe(create)).await.map(drop).map_err(store_error(DURING))
+    }
+
+    async fn migrate_with(&self, pool: &PgPool) -> Result<(), StoreError> {
+        const DURING: &str = "migrating";
+        MIGRATIONS.run(pool).await.map_err(|error| match error {
             MigrateError::VersionMissing(found) => StoreError::TooNew { found, supported: newest_known() },
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 store_error(DURING)(error)
             }
             other => StoreError::Refused { during: DURING, source: other.into() },
-        })
+        })?;
+        match &self.0.confinement {
+            Some(confinement) => confinement.set_up(pool).await,
+            None => Ok(()),
+        }
     }
 
-    /// Whether the tables are those of this release.
+    /// Whether the tables are those of this release, and tell tenants apart if this store does.
     ///
     /// # Errors
-    /// [`StoreError::TooOld`] when migrations are missing, [`StoreError::TooNew`] when a newer release was here.
+    /// [`StoreError::TooOld`] when migrations are missing, [`StoreError::TooNew`] when a newer release was here,
+    /// [`StoreError::Refused`] when only one of tables and store tells tenants apart.
     pub async fn check_version(&self) -> Result<(), StoreError> {
         const DURING: &str = "reading the migrations";
         let mut connection = self.0.pool.acquire().await.map_err(store_error(DURING))?;
@@ -123,7 +148,13 @@ impl PgStore {
         if MIGRATIONS.iter().any(|known| !applied.contains(&known.version)) {
             return Err(StoreError::TooOld { found: newest, required: newest_known() });
         }
-        Ok(())
+        let isolated =
+            "select relforcerowsecurity from pg_class where oid = to_regclass('sync_subscriptions')";
+        let isolated: Option<bool> = sqlx::query_scalar(isolated)
+            .fetch_optional(&mut *connection)
+            .await
+            .map_err(store_error(DURING))?;
+        tenants::check(self.multi_tenant(), isolated.unwrap_or(false))
     }
 
     /// The connections, for an application's own statements.
@@ -132,8 +163,17 @@ impl PgStore {
         &self.0.pool
     }
 
+    async fn begin_confined(&self, confinement: &Confinement, begin: String) -> Result<PgTx, StoreError> {
+        let begun = self.0.pool.begin_with(AssertSqlSafe(begin)).await;
+        Ok(PgTx::new(begun.map_err(|error| confinement.begin_error(error))?, true))
+    }
+
+    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
+        &self.0.options
+    }
+
     pub(crate) fn multi_tenant(&self) -> bool {
-        self.0.multi_tenant
+        self.0.confinement.is_some()
     }
 }
 
@@ -146,7 +186,7 @@ impl fmt::Debug for PgStore {
         f.debug_struct("PgStore")
             .field("at", &self.0.at)
             .field("schema", &self.0.schema)
-            .field("multi_tenant", &self.0.multi_tenant)
+            .field("multi_tenant", &self.multi_tenant())
             .finish_non_exhaustive()
     }
 }
@@ -156,9 +196,23 @@ impl UnitOfWork for PgStore {
     type Tx = PgTx;
 
     async fn begin(&self) -> Result<PgTx, StoreError> {
+        if let Some(confinement) = &self.0.confinement {
+            return self.begin_confined(confinement, confinement.begin_for(None)?).await;
+        }
         // The level is named because leases and late links rely on seeing what others committed meanwhile.
         let begun = self.0.pool.begin_with("begin isolation level read committed").await;
-        Ok(PgTx::new(begun.map_err(store_error("opening a transaction"))?, self.0.multi_tenant))
+        Ok(PgTx::new(begun.map_err(store_error("opening a transaction"))?, false))
+    }
+
+    async fn begin_for<'a>(&self, tenant: Option<&'a TenantId>) -> Result<PgTx, StoreError> {
+        let Some(confinement) = &self.0.confinement else { return self.begin().await };
+        require_tenant(tenant, true)?;
+        self.begin_confined(confinement, confinement.begin_for(tenant)?).await
+    }
+
+    async fn begin_across_tenants(&self) -> Result<PgTx, StoreError> {
+        let Some(confinement) = &self.0.confinement else { return self.begin().await };
+        self.begin_confined(confinement, confinement.begin_across()).await
     }
 
     async fn commit(&self, tx: PgTx) -> Result<(), StoreError> {

@@ -123,7 +123,7 @@ pub(crate) fn tenant(key: String) -> Option<TenantId> {
     (!key.is_empty()).then(|| key.into())
 }
 
-fn tenant_key(tenant: Option<&TenantId>) -> &str {
+pub(crate) fn tenant_key(tenant: Option<&TenantId>) -> &str {
     tenant.map_or("", TenantId::as_str)
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Transaction};
-use sync_core::{Scope, StoreError};
+use sync_core::{Scope, StoreError, TenantId, require_tenant};
 
+use crate::copy::{CopyRows, CopyTarget};
 use crate::error::store_error;
 
 /// An open transaction. Dropping it rolls back.
@@ -31,10 +32,22 @@ impl PgTx {
         Ok(scope.require_tenant(self.multi_tenant)?)
     }
 
-    /// Sends one `COPY … FROM STDIN` with all its rows.
-    pub(crate) async fn copy(&mut self, statement: &str, rows: Vec<u8>) -> Result<(), sqlx::Error> {
-        let mut copy = self.connection().copy_in_raw(statement).await?;
-        if let Err(error) = copy.send(rows).await {
+    /// The check of R1 for callers without a scope.
+    pub(crate) fn require_named(&self, tenant: Option<&TenantId>) -> Result<(), StoreError> {
+        Ok(require_tenant(tenant, self.multi_tenant)?)
+    }
+
+    /// Writes all the rows in one statement: a `COPY … FROM STDIN`, or where row-level security is on, which the
+    /// server does not combine with COPY, an insert of arrays.
+    pub(crate) async fn copy(&mut self, into: &CopyTarget, rows: CopyRows) -> Result<(), sqlx::Error> {
+        if self.multi_tenant {
+            let columns = rows.into_columns(into.types())?;
+            let insert =
+                columns.into_iter().fold(sqlx::query(AssertSqlSafe(into.insert())), |q, c| q.bind(c));
+            return insert.execute(self.connection()).await.map(drop);
+        }
+        let mut copy = self.connection().copy_in_raw(into.copy()).await?;
+        if let Err(error) = copy.send(rows.finish()).await {
             // The connection is as good as lost; the first error is the one that tells why.
             let _ = copy.abort("the rows could not be sent").await;
             return Err(error);

@@ -4,7 +4,11 @@ mod fixture;
 
 use fixture::PgFixture;
 
+sync_core::connection_contract!(PgFixture);
 sync_core::store_contract!(PgFixture);
+sync_core::eraser_contract!(PgFixture);
+sync_core::outbox_contract!(PgFixture);
+sync_core::webhook_inbox_contract!(PgFixture);
 sync_core::sink_contract!(PgFixture);
 sync_core::writeback_contract!(PgFixture);
 

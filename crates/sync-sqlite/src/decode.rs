@@ -29,6 +29,10 @@ impl<'r> Stored<'r> {
         self.opt_text(column)?.ok_or_else(|| self.corrupt(column, "it is empty"))
     }
 
+    pub(crate) fn bytes(&self, column: usize) -> Result<&'r [u8], StoreError> {
+        self.row.try_get(column).map_err(|_| self.corrupt(column, "it holds no bytes"))
+    }
+
     pub(crate) fn opt_int(&self, column: usize) -> Result<Option<i64>, StoreError> {
         self.row.try_get(column).map_err(|_| self.corrupt(column, "it is no whole number"))
     }

@@ -115,7 +115,7 @@ pub(crate) fn tenant(key: &str) -> Option<TenantId> {
     (!key.is_empty()).then(|| key.into())
 }
 
-fn tenant_key(tenant: Option<&TenantId>) -> &str {
+pub(crate) fn tenant_key(tenant: Option<&TenantId>) -> &str {
     tenant.map_or("", TenantId::as_str)
 }
 

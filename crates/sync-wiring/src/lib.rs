@@ -22,6 +22,10 @@ pub use sync_core as core;
 #[cfg(feature = "loopback-redis")]
 pub use sync_redis_loopback as redis_loopback;
 
+/// Receives what providers call with, and applies it.
+#[cfg(feature = "webhooks")]
+pub use sync_webhooks as webhooks;
+
 /// What REST clients share: budgets, retries, limits.
 #[cfg(feature = "_rest")]
 pub use provider_http as http;

@@ -69,7 +69,7 @@ impl<S: Store> SyncModule<S> {
     /// # Errors
     /// [`StoreError`] of the store.
     pub async fn subscribe(&self, subscription: &Subscription) -> Result<Subscription, StoreError> {
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_for(subscription.tenant.as_ref()).await?;
         let subscription = self.store.add_subscription(&mut tx, subscription).await?;
         self.store.commit(tx).await?;
         Ok(subscription)

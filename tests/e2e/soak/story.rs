@@ -117,6 +117,7 @@ impl<S: Backend> Story<S> {
             visible_after_s: (self.rng.u8(..4) == 0).then(|| self.rng.u32(1..300)),
             keep_last_modified: self.rng.bool(),
             ops,
+            ..RowChanges::default()
         };
         let done = self.world.crm().apply(&changes);
         self.edits += done.iter().filter(|one| one.is_ok()).count();

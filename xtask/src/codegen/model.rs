@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) stores: Vec<Store>,
     /// The providers that have a crate, by name.
     pub(crate) providers: Vec<String>,
+    /// Those of them that write as well.
+    pub(crate) writers: Vec<String>,
     /// The stores that the program is built with.
     pub(crate) program_stores: Vec<String>,
 }
@@ -94,6 +96,16 @@ impl Provider {
             sync: sync.clone(),
             detection: view.detection.clone(),
         }
+    }
+
+    /// Whether records come from it.
+    pub(crate) fn reads(&self) -> bool {
+        self.sync.direction.reads()
+    }
+
+    /// Whether records go to it through its crate.
+    pub(crate) fn writes(&self) -> bool {
+        self.has_crate && self.sync.direction.writes()
     }
 
     /// The prefix of the crate's types: `Salesforce`.
@@ -192,6 +204,8 @@ pub(crate) struct Source {
 /// Puts the entities in order and adds what the workspace knows.
 pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
     let providers = provider_crates(root)?;
+    let has_writer = |name: &&String| root.join(format!("crates/provider-{name}/src/writer.rs")).is_file();
+    let writers: Vec<_> = providers.iter().filter(has_writer).cloned().collect();
     let stores = stores(root)?;
     let tables: BTreeMap<_, _> =
         sources.iter().map(|source| (source.config.entity.clone(), source.config.table())).collect();
@@ -204,6 +218,7 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
             .map(|view| Provider::new(&view, &source.config.sync.providers[view.key], &providers))
             .collect();
         check_providers(&source.package, &from)?;
+        check_writers(&source.package, &from, &writers)?;
         entities.push(Entity {
             digest: digest([source.text.as_str()]),
             config: source.config,
@@ -212,7 +227,22 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
             tables: tables.clone(),
         });
     }
-    Ok(Model { entities, stores, providers, program_stores: program_stores(root)? })
+    Ok(Model { entities, stores, providers, writers, program_stores: program_stores(root)? })
+}
+
+/// A provider crate can be without a writer, as one is after `cargo xtask new provider`.
+fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
+    for provider in providers.iter().filter(|provider| provider.writes()) {
+        let name = provider.base.replace('_', "-");
+        if !writers.contains(&name) {
+            bail!(
+                "crates/{package}/entity.yaml: records are to go to {}, and crates/provider-{name} has no src/writer.rs; \
+                 write one, or `direction: inbound`",
+                provider.product
+            );
+        }
+    }
+    Ok(())
 }
 
 fn check_providers(package: &str, providers: &[Provider]) -> Result<()> {

@@ -85,6 +85,7 @@ pub(crate) const RULES: &[Rule] = &[
         &[],
         "chores need the entity schema, which is written in kinds of fields",
     ),
+    rule("fuzz", "*", &[], "hostile input is fed to every crate that reads any"),
     rule("e2e", "*", &[], "the tests across crates may use all of them"),
 ];
 

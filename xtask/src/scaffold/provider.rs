@@ -21,6 +21,7 @@ const TEMPLATES: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../../templates/provider/Cargo.toml.in")),
     ("README.md", include_str!("../../templates/provider/README.md")),
     ("src/lib.rs", include_str!("../../templates/provider/src/lib.rs")),
+    ("src/carried.rs", include_str!("../../templates/provider/src/carried.rs")),
     ("src/client.rs", include_str!("../../templates/provider/src/client.rs")),
     ("src/cursor.rs", include_str!("../../templates/provider/src/cursor.rs")),
     ("src/custom.rs", include_str!("../../templates/provider/src/custom.rs")),

@@ -6,6 +6,11 @@ use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::authorize::{Code, Codes};
+
+/// Where authorisation codes go unless settings say otherwise.
+pub(crate) const REDIRECT_URI: &str = "http://localhost/oauth-callback";
+
 /// The app: what a client needs to log in.
 #[derive(Clone)]
 pub struct Credentials {
@@ -19,6 +24,8 @@ pub struct Credentials {
     pub private_app_token: String,
     /// Where authorisation codes go.
     pub redirect_uri: String,
+    /// The key by which the app's developer changes webhook subscriptions.
+    pub developer_api_key: String,
     /// The app's id.
     pub app_id: u64,
     /// The account's id.
@@ -41,10 +48,33 @@ impl Credentials {
             client_secret: uuid(&format!("secret/{seed}")),
             refresh_token: uuid(&format!("refresh/{seed}")),
             private_app_token: format!("pat-na1-{}", uuid(&format!("private/{seed}"))),
-            redirect_uri: "http://localhost/oauth-callback".to_owned(),
+            redirect_uri: REDIRECT_URI.to_owned(),
+            developer_api_key: uuid(&format!("developer/{seed}")),
             app_id: 42,
             portal_id,
         }
+    }
+}
+
+/// A user of the account, as tokens name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct User {
+    pub(crate) id: u64,
+    pub(crate) email: String,
+}
+
+/// What a refresh token stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    pub(crate) user: User,
+    /// What the user agreed to; every scope of the account when absent.
+    pub(crate) scopes: Option<Vec<String>>,
+}
+
+impl Default for Grant {
+    /// The installation that every account starts with.
+    fn default() -> Self {
+        Self { user: User { id: 77, email: "owner0@example.com".to_owned() }, scopes: None }
     }
 }
 
@@ -54,14 +84,8 @@ pub(crate) struct Access {
     pub(crate) expires_at: i64,
     /// The refresh token it came from; none for client credentials.
     pub(crate) parent: Option<String>,
-}
-
-/// An authorisation code on its way to become tokens.
-#[derive(Debug, Clone)]
-pub(crate) struct Code {
-    pub(crate) redirect_uri: String,
-    /// SHA-256 of the verifier, as PKCE writes it; none without PKCE.
-    pub(crate) challenge: Option<String>,
+    /// Who stands behind it.
+    pub(crate) grant: Grant,
 }
 
 /// What stands behind a token.
@@ -85,8 +109,8 @@ pub(crate) struct Tokens {
     issued: u64,
     access: HashMap<String, Access>,
     /// Live refresh tokens.
-    refresh: BTreeMap<String, ()>,
-    codes: HashMap<String, Code>,
+    refresh: BTreeMap<String, Grant>,
+    codes: Codes<User>,
     private: String,
 }
 
@@ -96,8 +120,8 @@ impl Tokens {
             seed,
             issued: 0,
             access: HashMap::new(),
-            refresh: BTreeMap::from([(credentials.refresh_token.clone(), ())]),
-            codes: HashMap::new(),
+            refresh: BTreeMap::from([(credentials.refresh_token.clone(), Grant::default())]),
+            codes: Codes::default(),
             private: credentials.private_app_token.clone(),
         }
     }
@@ -105,32 +129,44 @@ impl Tokens {
     /// Makes an access token that lives until `expires_at`.
     pub(crate) fn open(&mut self, parent: Option<String>, expires_at: i64) -> String {
         let token = format!("CJ{}", self.opaque("access"));
-        self.access.insert(token.clone(), Access { expires_at, parent });
+        let grant = parent.as_ref().and_then(|parent| self.refresh.get(parent)).cloned().unwrap_or_default();
+        self.access.insert(token.clone(), Access { expires_at, parent, grant });
         token
     }
 
     /// Makes a refresh token.
-    pub(crate) fn grant_refresh(&mut self) -> String {
+    pub(crate) fn grant_refresh(&mut self, grant: Grant) -> String {
         self.issued += 1;
         let token = uuid(&format!("refresh/{}/{}", self.seed, self.issued));
-        self.refresh.insert(token.clone(), ());
+        self.refresh.insert(token.clone(), grant);
         token
     }
 
-    pub(crate) fn is_live_refresh(&self, token: &str) -> bool {
-        self.refresh.contains_key(token)
+    /// Replaces a refresh token; the old one is dead at once, its access tokens go on with the new one.
+    pub(crate) fn rotate(&mut self, old: &str) -> Option<String> {
+        let grant = self.refresh.remove(old)?;
+        let new = self.grant_refresh(grant);
+        for access in self.access.values_mut().filter(|access| access.parent.as_deref() == Some(old)) {
+            access.parent = Some(new.clone());
+        }
+        Some(new)
+    }
+
+    /// What a live refresh token stands for.
+    pub(crate) fn grant(&self, token: &str) -> Option<&Grant> {
+        self.refresh.get(token)
     }
 
     /// Makes an authorisation code.
-    pub(crate) fn issue_code(&mut self, code: Code) -> String {
+    pub(crate) fn issue_code(&mut self, code: Code<User>) -> String {
         let text = uuid(&format!("code/{}", self.opaque("code")));
-        self.codes.insert(text.clone(), code);
+        self.codes.put(text.clone(), code);
         text
     }
 
     /// Uses a code up.
-    pub(crate) fn take_code(&mut self, text: &str) -> Option<Code> {
-        self.codes.remove(text)
+    pub(crate) fn take_code(&mut self, text: &str, now: i64) -> Option<Code<User>> {
+        self.codes.take(text, now)
     }
 
     /// Who presents this token.
@@ -145,6 +181,12 @@ impl Tokens {
             None if token.starts_with("pat-") => Err(BadToken::Unknown),
             None => Err(BadToken::Expired(0)),
         }
+    }
+
+    /// Whether the user behind this token agreed to the scope; private apps have all.
+    pub(crate) fn may(&self, token: &str, scope: &str) -> bool {
+        let scopes = self.access.get(token).and_then(|access| access.grant.scopes.as_ref());
+        scopes.is_none_or(|scopes| scopes.iter().any(|one| one == scope))
     }
 
     /// An access token that was issued, live or not.
@@ -188,11 +230,6 @@ impl Tokens {
     }
 }
 
-/// The challenge that belongs to a PKCE verifier.
-pub(crate) fn challenge_of(verifier: &str) -> String {
-    URL_SAFE_NO_PAD.encode(sha256(verifier))
-}
-
 /// Text in the form of a UUID that depends only on `label`.
 pub(crate) fn uuid(label: &str) -> String {
     let hex: String = sha256(label)[..16].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -228,15 +265,20 @@ mod tests {
         let (mut all, app) = tokens();
         let token = all.open(Some(app.refresh_token.clone()), 1_000);
         assert!(all.revoke(&app.refresh_token));
-        assert!(!all.is_live_refresh(&app.refresh_token));
+        assert!(all.grant(&app.refresh_token).is_none());
         assert!(all.check(&token, 1).is_err());
         assert!(!all.revoke(&app.refresh_token));
     }
 
     #[test]
-    fn challenges_follow_the_standard() {
-        // RFC 7636, appendix B.
-        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-        assert_eq!(challenge_of(verifier), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+    fn a_rotated_refresh_token_leaves_its_access_tokens_to_the_new_one() {
+        let (mut all, app) = tokens();
+        let token = all.open(Some(app.refresh_token.clone()), 1_000);
+        let new = all.rotate(&app.refresh_token).unwrap();
+        assert!(all.grant(&app.refresh_token).is_none());
+        assert_eq!(all.rotate(&app.refresh_token), None);
+        assert!(all.check(&token, 1).is_ok());
+        all.revoke(&new);
+        assert!(all.check(&token, 1).is_err());
     }
 }

@@ -1,6 +1,7 @@
 //! Changing the account while it runs, without HTTP. The control API does the same over the wire.
 
 mod rows;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,18 +9,21 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::auth::{Code, Credentials, challenge_of};
+use super::auth::{Credentials, Grant};
 use super::http::owners::shown;
 use super::model::Account;
 use super::render::{Columns, write_row};
 use super::schema::{ObjectSpec, PropertySpec};
 use super::settings::HubspotSettings;
 use super::state::State;
-use super::write::RowError;
+use super::write::{RowError, RowRule};
+use crate::authorize::{Code, challenge_of};
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
+use crate::requests::LoggedRequest;
+use crate::row_rules::Workflow;
 
-pub use rows::{LinkSpec, RowChange, RowChanges};
+pub use rows::{ChangeSource, LinkSpec, RowChange, RowChanges};
 
 /// A handle on a running account. Clones work on the same account.
 #[derive(Clone)]
@@ -45,7 +49,9 @@ impl HubspotControl {
     }
 
     pub(crate) fn edit<T>(&self, edit: impl FnOnce(&mut Account) -> T) -> T {
-        edit(&mut self.state.account_mut())
+        let result = edit(&mut self.state.account_mut());
+        self.state.wake();
+        result
     }
 
     /// A row as a read with all its properties shows it, live or archived; `None` when there is none.
@@ -156,6 +162,31 @@ impl HubspotControl {
     }
 }
 
+/// Rows that fail, and what automations make of rows.
+impl HubspotControl {
+    /// Replaces the rules that refuse rows API clients write. Chances are drawn from the account's seed.
+    pub fn set_row_rules(&self, rules: Vec<RowRule>) {
+        let seed = self.state.seed;
+        self.edit(|account| account.guards.rules.set(seed, rules));
+    }
+
+    /// Adds a rule that refuses rows.
+    pub fn add_row_rule(&self, rule: RowRule) {
+        self.edit(|account| account.guards.rules.add(rule));
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn row_rules(&self) -> Vec<RowRule> {
+        self.read(|account| account.guards.rules.rules())
+    }
+
+    /// Replaces the automations that rewrite rows after API writes.
+    pub fn set_workflows(&self, workflows: Vec<Workflow>) {
+        self.edit(|account| account.guards.workflows = workflows);
+    }
+}
+
 /// Faults, tokens, counts, settings.
 impl HubspotControl {
     /// Replaces the fault rules.
@@ -179,7 +210,18 @@ impl HubspotControl {
         self.state.tokens().expire_all(self.state.clock.now_ms());
     }
 
-    /// Revokes every refresh token with its access tokens, as uninstalling the app does.
+    /// Registers a further redirect URI of the app; only registered ones are redirected to.
+    pub fn register_redirect_uri(&self, uri: &str) {
+        self.state.edit_settings(|settings| settings.redirect_uris.push(uri.to_owned()));
+    }
+
+    /// Uninstalls the app: every token of it is dead, and it is told of nothing any more. Connecting anew installs it
+    /// again.
+    pub fn uninstall(&self) {
+        self.state.uninstall();
+    }
+
+    /// Revokes every refresh token with its access tokens.
     pub fn revoke_refresh_tokens(&self) {
         self.state.tokens().revoke_all_refresh();
     }
@@ -187,15 +229,21 @@ impl HubspotControl {
     /// Makes a further refresh token, as connecting anew would.
     #[must_use]
     pub fn grant_refresh_token(&self) -> String {
-        self.state.tokens().grant_refresh()
+        self.state.tokens().grant_refresh(Grant::default())
     }
 
     /// Makes an authorisation code for the app's redirect URI, as a user who consents does. With `verifier`, the
     /// exchange must present it (PKCE, S256).
     #[must_use]
     pub fn issue_code(&self, verifier: Option<&str>) -> String {
-        let redirect_uri = self.state.credentials.redirect_uri.clone();
-        self.state.tokens().issue_code(Code { redirect_uri, challenge: verifier.map(challenge_of) })
+        let settings = self.state.settings();
+        self.state.tokens().issue_code(Code {
+            redirect_uri: self.state.credentials.redirect_uri.clone(),
+            challenge: verifier.map(challenge_of),
+            user: Grant::default().user,
+            scopes: settings.scopes.clone(),
+            expires_at: self.state.clock.now_ms().saturating_add(settings.code_life_ms()),
+        })
     }
 
     /// An OAuth access token, without a login.
@@ -220,7 +268,14 @@ impl HubspotControl {
         self.state.counts()
     }
 
-    /// Counts from zero again. Limits are not touched.
+    /// The newest 4,096 requests besides control calls, oldest first. With
+    /// [`log_bodies`](HubspotSettings::log_bodies), those that write come with what they sent.
+    #[must_use]
+    pub fn request_log(&self) -> Vec<LoggedRequest> {
+        self.state.requests().entries()
+    }
+
+    /// Counts from zero again, and empties the request log. Limits are not touched.
     pub fn reset_request_counts(&self) {
         self.state.reset_counts();
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::model::{Account, Associations, ObjectDef, Row, Value, time::DAY_MS};
 use super::schema::{PROJECTS, define_labels, standard_pipelines, standard_tables};
 use super::settings::HubspotSettings;
+use super::write::{Events, Guards};
 use crate::clock::SimClock;
 
 pub use pipeline::{PipelineError, load_pipeline};
@@ -52,6 +53,8 @@ fn empty(seed: u64, owners: usize, clock: SimClock) -> Account {
         links: Associations::default(),
         owners: Vec::new(),
         pipelines: Vec::new(),
+        guards: Guards::default(),
+        events: Events::default(),
         rules: HubspotSettings::default(),
         generation: 0,
     };

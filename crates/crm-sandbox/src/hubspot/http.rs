@@ -2,6 +2,7 @@
 
 mod account;
 mod associations;
+mod authorize;
 mod batch;
 mod control;
 mod error;
@@ -17,3 +18,6 @@ mod schemas;
 mod search;
 mod site;
 mod struck;
+mod webhooks;
+
+pub(super) use associations::category;

@@ -11,8 +11,11 @@ use super::auth::Credentials;
 use super::control::HubspotControl;
 use super::generate::{AccountSpec, generate};
 use super::model::Account;
+use super::schema::PropertySpec;
 use super::settings::HubspotSettings;
 use super::state::State;
+use super::webhooks;
+use super::write::RowError;
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
 use crate::wire::serve_connections;
@@ -32,6 +35,7 @@ impl HubspotSandbox {
             faults: Vec::new(),
             settings: HubspotSettings::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            properties: Vec::new(),
         }
     }
 }
@@ -66,15 +70,31 @@ pub struct SandboxBuilder {
     faults: Vec<FaultRule>,
     settings: HubspotSettings,
     address: SocketAddr,
+    properties: Vec<(String, PropertySpec)>,
 }
 
-/// The server could not start.
+/// The account could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address}; choose a free address of this machine")]
-pub struct StartError {
-    address: SocketAddr,
-    #[source]
-    source: std::io::Error,
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is taken, or none of this machine's.
+    #[error("could not listen on {address}; choose a free address of this machine")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A property could not be added.
+    #[error("could not add a property to {object}; name an object of the account and a free property name")]
+    Property {
+        /// The object.
+        object: String,
+        /// Why.
+        #[source]
+        source: RowError,
+    },
 }
 
 impl SandboxBuilder {
@@ -120,38 +140,50 @@ impl SandboxBuilder {
         self
     }
 
+    /// Adds a property that the customer made; may be called several times.
+    #[must_use]
+    pub fn property(mut self, object: impl Into<String>, spec: PropertySpec) -> Self {
+        self.properties.push((object.into(), spec));
+        self
+    }
+
     /// Makes the account and serves it until the result is shut down or dropped. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the address can't be listened on.
+    /// When the address can't be listened on, or a property can't be added.
     pub async fn start(self) -> Result<Running, StartError> {
-        let failed = |source| StartError { address: self.address, source };
+        let failed = |source| StartError::Listen { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let account = match self.source {
+        let mut account = match self.source {
             AccountSource::Generated(spec) => generate(self.seed, &spec, self.clock),
             AccountSource::Ready(account) => *account,
         };
+        for (object, spec) in &self.properties {
+            let failed = |source| StartError::Property { object: object.clone(), source };
+            account.add_property(object, spec).map_err(failed)?;
+        }
         let state = Arc::new(State::new(self.seed, account, self.settings, self.faults));
         state.set_base_url(format!("http://{address}"));
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped));
+        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped.clone()));
+        let sender = tokio::spawn(webhooks::run(Arc::clone(&state), stopped));
         Ok(Running {
             base_url: format!("http://{address}"),
             control: HubspotControl::new(state),
             stop,
-            server,
+            tasks: [server, sender],
         })
     }
 }
 
-/// A running account. Dropping it closes the server.
+/// A running account. Dropping it closes the server and ends the webhook sender.
 #[derive(Debug)]
 pub struct Running {
     base_url: String,
     control: HubspotControl,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -173,11 +205,13 @@ impl Running {
         &self.control
     }
 
-    /// Closes the server and its connections.
+    /// Closes the server and its connections, and sends nothing any more.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        if let Err(error) = (&mut self.server).await {
-            tracing::warn!(%error, "the simulated account stopped badly");
+        for task in &mut self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the simulated account stopped badly");
+            }
         }
     }
 }

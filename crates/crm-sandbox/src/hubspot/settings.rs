@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::auth::REDIRECT_URI;
+use super::webhooks::WebhookSettings;
+use crate::authorize::Consent;
+
 /// Settings of a simulated account. May be changed while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -53,10 +57,28 @@ pub struct HubspotSettings {
     pub ids_out_of_order: bool,
     /// A value cleared over the API reads `""` afterwards, not null. Default off.
     pub cleared_reads_empty: bool,
+    /// How webhooks are sent.
+    pub webhooks: WebhookSettings,
     /// Scopes every token carries; a call without its scope is refused. Default: all.
     pub scopes: Vec<String>,
+    /// Each refresh returns a new refresh token and kills the presented one. Default off, as documented.
+    pub rotate_refresh_tokens: bool,
+    /// Where the authorisation page may send the browser; compared to the letter. Default
+    /// `http://localhost/oauth-callback`.
+    pub redirect_uris: Vec<String>,
+    /// Authorisation requests must bring a code challenge (PKCE). Default off.
+    pub require_pkce: bool,
+    /// How long an authorisation code is good, in simulated time. Default 10 min.
+    #[serde(with = "seconds", rename = "code_life_s")]
+    pub code_life: Duration,
+    /// Who answers the consent page. Default: a person.
+    pub consent: Consent,
+    /// The account was closed: refreshing says so. Default off.
+    pub account_gone: bool,
     /// Compress answers for clients that ask. Default on.
     pub gzip: bool,
+    /// The request log keeps what writing calls send. Default off.
+    pub log_bodies: bool,
     /// Serves `/_sandbox/...`. Default on.
     pub control_api: bool,
 }
@@ -84,8 +106,16 @@ impl Default for HubspotSettings {
             calculated_moves_modified: false,
             ids_out_of_order: false,
             cleared_reads_empty: false,
+            webhooks: WebhookSettings::default(),
             scopes: all_scopes(),
+            rotate_refresh_tokens: false,
+            redirect_uris: vec![REDIRECT_URI.to_owned()],
+            require_pkce: false,
+            code_life: Duration::from_secs(600),
+            consent: Consent::Ask,
+            account_gone: false,
             gzip: true,
+            log_bodies: false,
             control_api: true,
         }
     }
@@ -95,6 +125,11 @@ impl HubspotSettings {
     /// How far the account's time zone is ahead of UTC, in milliseconds.
     pub(crate) fn utc_offset_ms(&self) -> i64 {
         i64::from(self.utc_offset_minutes) * 60_000
+    }
+
+    /// How long an authorisation code is good, in simulated milliseconds.
+    pub(crate) fn code_life_ms(&self) -> i64 {
+        i64::try_from(self.code_life.as_millis()).unwrap_or(i64::MAX)
     }
 
     /// The defaults without burst and search limits, for tests and benchmarks of something else.

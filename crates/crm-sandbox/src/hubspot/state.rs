@@ -1,21 +1,27 @@
 //! Everything the server and the control handle share.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
+
+use tokio::sync::Notify;
 
 use super::auth::{Credentials, TokenKind, Tokens};
 use super::limits::{Left, Limited, Rates};
 use super::model::Account;
 use super::search::Cache;
 use super::settings::HubspotSettings;
+use super::webhooks::Webhooks;
 use crate::clock::SimClock;
 use crate::faults::{FaultRule, Faults, Struck};
+use crate::requests::RequestLog;
 
 /// The kinds requests are counted by, and that [`FaultRule::on`] names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as_str says what each is")]
 pub enum RequestKind {
+    Authorize,
     Token,
     TokenInfo,
     List,
@@ -31,15 +37,23 @@ pub enum RequestKind {
     Owners,
     Schemas,
     AccountInfo,
+    Webhooks,
     Control,
     Other,
 }
 
 impl RequestKind {
+    /// Whether it changes rows or associations.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::BatchWrite | Self::AssociationWrite)
+    }
+
     /// The name in counts and fault rules.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Authorize => "authorize",
             Self::Token => "token",
             Self::TokenInfo => "token_info",
             Self::List => "list",
@@ -55,6 +69,7 @@ impl RequestKind {
             Self::Owners => "owners",
             Self::Schemas => "schemas",
             Self::AccountInfo => "account_info",
+            Self::Webhooks => "webhooks",
             Self::Control => "control",
             Self::Other => "other",
         }
@@ -80,6 +95,11 @@ pub(crate) struct State {
     tokens: Mutex<Tokens>,
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
+    requests: Mutex<RequestLog>,
+    webhooks: Mutex<Webhooks>,
+    installed: AtomicBool,
+    /// Rung when something may have to be sent to subscribers.
+    pub(crate) bell: Notify,
     rates: Mutex<Rates>,
     pub(crate) searches: Mutex<Cache>,
 }
@@ -106,6 +126,10 @@ impl State {
             settings: RwLock::new(settings),
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
+            requests: Mutex::new(RequestLog::default()),
+            webhooks: Mutex::new(Webhooks::new(seed)),
+            installed: AtomicBool::new(true),
+            bell: Notify::new(),
             rates: Mutex::new(Rates::default()),
             searches: Mutex::new(Cache::default()),
         }
@@ -153,6 +177,43 @@ impl State {
         lock(&self.faults)
     }
 
+    pub(crate) fn webhooks(&self) -> MutexGuard<'_, Webhooks> {
+        lock(&self.webhooks)
+    }
+
+    /// The app is let in.
+    pub(crate) fn install(&self) {
+        self.installed.store(true, Ordering::SeqCst);
+    }
+
+    /// The app is thrown out: its tokens are dead, and it is told of nothing any more.
+    pub(crate) fn uninstall(&self) {
+        self.tokens().revoke_all_refresh();
+        self.installed.store(false, Ordering::SeqCst);
+    }
+
+    /// Keeps events from now on if somebody wants them.
+    pub(crate) fn note_wishes(&self) {
+        let wanted = self.webhooks().app.wants_events();
+        self.account_mut().events.wanted = wanted;
+        self.wake();
+    }
+
+    /// Gives what happened to the webhook sender.
+    pub(crate) fn collect_events(&self) {
+        let settings = self.setting(|settings| settings.webhooks.clone());
+        let mut account = self.account_mut();
+        if !self.installed.load(Ordering::SeqCst) {
+            drop(account.events.take());
+        }
+        self.webhooks().collect(&mut account, self.credentials.app_id, &settings);
+    }
+
+    /// Lets the webhook sender look for work.
+    pub(crate) fn wake(&self) {
+        self.bell.notify_one();
+    }
+
     /// Counts a request; its number, and what strikes it.
     pub(crate) fn count(&self, kind: RequestKind) -> (u64, Struck) {
         let mut usage = lock(&self.usage);
@@ -194,12 +255,17 @@ impl State {
         (now.saturating_add(real), now)
     }
 
+    pub(crate) fn requests(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.requests)
+    }
+
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.usage).by_kind.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
     }
 
     pub(crate) fn reset_counts(&self) {
         lock(&self.usage).by_kind.clear();
+        self.requests().clear();
     }
 }
 

@@ -1,6 +1,8 @@
 //! Writing rows: through the API with its checks, or by hand with whatever values a test wants.
 
 mod error;
+mod event;
+mod guard;
 mod link;
 mod merge;
 mod validate;
@@ -11,6 +13,9 @@ use super::model::{Account, Change, Row, Source, Value};
 
 pub(crate) use error::InvalidValue;
 pub use error::RowError;
+pub(crate) use event::{Event, Events, Happened, Origin};
+pub(crate) use guard::Guards;
+pub use guard::{RowFailure, RowRule};
 pub(crate) use link::LinkType;
 
 /// Values by property name, as JSON texts or null.
@@ -35,15 +40,22 @@ pub(crate) struct WriteOptions {
     pub(crate) index_after: Option<i64>,
     /// Where history says the value came from.
     pub(crate) source: &'static str,
+    /// The app that writes; the account's own one when absent.
+    pub(crate) app: Option<u64>,
 }
 
 impl WriteOptions {
     pub(crate) fn api() -> Self {
-        Self { access: Access::Api, stamp: None, index_after: None, source: "API" }
+        Self { access: Access::Api, stamp: None, index_after: None, source: "API", app: None }
     }
 
     pub(crate) fn admin() -> Self {
         Self { access: Access::Admin, source: "CRM_UI", ..Self::api() }
+    }
+
+    /// What subscribers are told: clients of the API are integrations.
+    pub(crate) fn change_source(&self) -> &'static str {
+        if self.source == "API" { "INTEGRATION" } else { self.source }
     }
 
     pub(crate) fn stamped(self, stamp: i64) -> Self {
@@ -59,6 +71,7 @@ impl Account {
         properties: &Properties,
         options: WriteOptions,
     ) -> Result<u64, RowError> {
+        self.guard(object, None, properties, options)?;
         let (values, system) = self.read_values(object, None, properties, options.access)?;
         if options.access == Access::Api {
             self.check_required(object, &values)?;
@@ -77,10 +90,17 @@ impl Account {
         };
         let mut row =
             Row { created_at: system.created_at.unwrap_or(stamp), updated_at: stamp, ..Row::default() };
+        let mut changed = Vec::new();
         for (slot, value) in values {
+            if self.events.wanted && value.is_some() {
+                changed.push((slot, value.clone()));
+            }
             record(&mut row, slot, value, stamp, options.source);
         }
         self.store(object, id, row, options);
+        self.tell(object, id, Happened::Created, options);
+        self.tell_changes(object, id, changed, options);
+        self.enrol(object, id, options);
         Ok(id)
     }
 
@@ -92,17 +112,25 @@ impl Account {
         properties: &Properties,
         options: WriteOptions,
     ) -> Result<(), RowError> {
+        self.live_or_refuse(object, id)?;
+        self.guard(object, Some(id), properties, options)?;
         let mut row = self.live_or_refuse(object, id)?.clone();
         let (values, system) = self.read_values(object, Some(id), properties, options.access)?;
         let stamp = options.stamp.unwrap_or_else(|| self.now_ms());
         row.updated_at = stamp;
         row.created_at = system.created_at.unwrap_or(row.created_at);
+        let mut changed = Vec::new();
         for (slot, value) in values {
             if row.stored(slot) != value.as_deref() {
+                if self.events.wanted {
+                    changed.push((slot, value.clone()));
+                }
                 record(&mut row, slot, value, stamp, options.source);
             }
         }
         self.store(object, id, row, options);
+        self.tell_changes(object, id, changed, options);
+        self.enrol(object, id, options);
         Ok(())
     }
 
@@ -112,6 +140,7 @@ impl Account {
         let stamp = options.stamp.unwrap_or_else(|| self.now_ms());
         row.archived_at = Some(stamp);
         self.store(object, id, row, options);
+        self.tell(object, id, Happened::Deleted, options);
         true
     }
 
@@ -122,7 +151,29 @@ impl Account {
         row.archived_at = None;
         row.updated_at = options.stamp.unwrap_or_else(|| self.now_ms());
         self.store(object, id, row, options);
+        self.tell(object, id, Happened::Restored, options);
         Ok(())
+    }
+
+    /// Forgets a row for good, archived or not, as a person may demand it. True when it was there.
+    pub(crate) fn forget(&mut self, object: usize, id: u64, options: WriteOptions) -> bool {
+        let was_there = self.purge(object, id);
+        if was_there {
+            self.tell(object, id, Happened::Forgotten, options);
+        }
+        was_there
+    }
+
+    /// Tells subscribers of each value.
+    fn tell_changes(&mut self, object: usize, id: u64, changed: Vec<(usize, Value)>, options: WriteOptions) {
+        for (slot, value) in changed {
+            let properties = self.tables[object].def.properties().iter();
+            let mut of_slot = properties.filter(|property| property.source == Source::Stored(slot));
+            if let Some(property) = of_slot.next().map(|property| property.name.clone()) {
+                let value = value.map_or_else(String::new, String::from);
+                self.tell(object, id, Happened::Changed { property, value }, options);
+            }
+        }
     }
 
     /// Removes a row for good, archived or not, with its associations. True when it was there.

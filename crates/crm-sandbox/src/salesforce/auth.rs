@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::model::RecordId;
+use crate::authorize::{Code, Codes};
 
 pub use jwt::KeyError;
 pub(crate) use jwt::{JwtKey, read_assertion};
@@ -55,13 +56,22 @@ pub(crate) struct Sessions {
     issued: u64,
     org: RecordId,
     access: HashMap<String, Session>,
-    /// Live refresh tokens with their users, oldest grant first.
-    refresh: Vec<(String, RecordId)>,
+    /// Live refresh tokens, oldest grant first.
+    refresh: Vec<Grant>,
+    codes: Codes<RecordId>,
+}
+
+/// What a refresh token stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct Grant {
+    token: String,
+    pub(crate) user: RecordId,
+    pub(crate) scope: String,
 }
 
 impl Sessions {
     pub(crate) fn new(seed: u64, org: RecordId) -> Self {
-        Self { seed, issued: 0, org, access: HashMap::new(), refresh: Vec::new() }
+        Self { seed, issued: 0, org, access: HashMap::new(), refresh: Vec::new(), codes: Codes::default() }
     }
 
     /// Opens a session and returns its access token.
@@ -74,17 +84,17 @@ impl Sessions {
     }
 
     /// Makes a refresh token for `user`.
-    pub(crate) fn grant_refresh(&mut self, user: RecordId) -> String {
+    pub(crate) fn grant_refresh(&mut self, user: RecordId, scope: &str) -> String {
         let token = self.new_refresh();
-        self.refresh.push((token.clone(), user));
+        self.refresh.push(Grant { token: token.clone(), user, scope: scope.to_owned() });
         token
     }
 
     /// As [`Sessions::grant_refresh`], for a user that may hold so many: the oldest ones die, and nobody is told.
-    pub(crate) fn grant_refresh_within(&mut self, user: RecordId, limit: usize) -> String {
-        let token = self.grant_refresh(user);
+    pub(crate) fn grant_refresh_within(&mut self, user: RecordId, scope: &str, limit: usize) -> String {
+        let token = self.grant_refresh(user, scope);
         let of_user: Vec<String> =
-            self.refresh.iter().filter(|(_, of)| *of == user).map(|(token, _)| token.clone()).collect();
+            self.refresh.iter().filter(|grant| grant.user == user).map(|grant| grant.token.clone()).collect();
         for oldest in &of_user[..of_user.len().saturating_sub(limit.max(1))] {
             self.revoke(oldest);
         }
@@ -95,16 +105,28 @@ impl Sessions {
         format!("5Aep861{}", self.opaque("refresh"))
     }
 
-    /// The user of a live refresh token.
-    pub(crate) fn refresh_user(&self, token: &str) -> Option<RecordId> {
-        self.refresh.iter().find(|(live, _)| live == token).map(|(_, user)| *user)
+    /// What a live refresh token stands for.
+    pub(crate) fn grant(&self, token: &str) -> Option<&Grant> {
+        self.refresh.iter().find(|grant| grant.token == token)
+    }
+
+    /// Makes an authorisation code.
+    pub(crate) fn issue_code(&mut self, code: Code<RecordId>) -> String {
+        let text = format!("aPrx{}", self.opaque("code"));
+        self.codes.put(text.clone(), code);
+        text
+    }
+
+    /// Uses an authorisation code up.
+    pub(crate) fn take_code(&mut self, text: &str, now: i64) -> Option<Code<RecordId>> {
+        self.codes.take(text, now)
     }
 
     /// Replaces a refresh token; the old one is dead at once, its access tokens go on with the new one.
     pub(crate) fn rotate(&mut self, old: &str) -> Option<String> {
         let new = self.new_refresh();
-        let place = self.refresh.iter_mut().find(|(live, _)| live == old)?;
-        place.0.clone_from(&new);
+        let grant = self.refresh.iter_mut().find(|grant| grant.token == old)?;
+        grant.token.clone_from(&new);
         for session in self.access.values_mut().filter(|session| session.parent.as_deref() == Some(old)) {
             session.parent = Some(new.clone());
         }
@@ -129,7 +151,7 @@ impl Sessions {
 
     /// Kills an access token, or a refresh token with all its access tokens. False when it is neither.
     pub(crate) fn revoke(&mut self, token: &str) -> bool {
-        if let Some(place) = self.refresh.iter().position(|(live, _)| live == token) {
+        if let Some(place) = self.refresh.iter().position(|grant| grant.token == token) {
             self.refresh.remove(place);
             self.access.retain(|_, session| session.parent.as_deref() != Some(token));
             return true;
@@ -144,8 +166,8 @@ impl Sessions {
 
     /// Revokes every refresh token.
     pub(crate) fn revoke_all_refresh(&mut self) {
-        while let Some((token, _)) = self.refresh.last().cloned() {
-            self.revoke(&token);
+        while let Some(grant) = self.refresh.last().cloned() {
+            self.revoke(&grant.token);
         }
     }
 
@@ -182,7 +204,7 @@ mod tests {
     #[test]
     fn revoking_a_refresh_token_kills_its_sessions() {
         let mut all = sessions();
-        let refresh = all.grant_refresh(RecordId::new("005", 1));
+        let refresh = all.grant_refresh(RecordId::new("005", 1), "api");
         let token = all.open(RecordId::new("005", 1), "api", Some(refresh.clone()), 0);
         let other = all.open(RecordId::new("005", 1), "api", None, 0);
         assert!(all.revoke(&refresh));
@@ -194,10 +216,10 @@ mod tests {
     #[test]
     fn rotation_leaves_exactly_one_refresh_token() {
         let mut all = sessions();
-        let first = all.grant_refresh(RecordId::new("005", 1));
+        let first = all.grant_refresh(RecordId::new("005", 1), "api");
         let second = all.rotate(&first).unwrap();
-        assert_eq!(all.refresh_user(&first), None);
-        assert!(all.refresh_user(&second).is_some());
+        assert!(all.grant(&first).is_none());
+        assert!(all.grant(&second).is_some());
         assert_eq!(all.rotate(&first), None);
     }
 
@@ -205,16 +227,16 @@ mod tests {
     fn the_oldest_grant_dies_with_its_sessions_when_there_are_too_many() {
         let mut all = sessions();
         let user = RecordId::new("005", 1);
-        let first = all.grant_refresh(user);
+        let first = all.grant_refresh(user, "api");
         let session = all.open(user, "api", Some(first.clone()), 0);
-        let others: Vec<String> = (0..2).map(|_| all.grant_refresh_within(user, 3)).collect();
-        assert!(all.refresh_user(&first).is_some(), "three may live");
-        let stranger = all.grant_refresh_within(RecordId::new("005", 2), 3);
-        let fourth = all.grant_refresh_within(user, 3);
-        assert_eq!(all.refresh_user(&first), None);
+        let others: Vec<String> = (0..2).map(|_| all.grant_refresh_within(user, "api", 3)).collect();
+        assert!(all.grant(&first).is_some(), "three may live");
+        let stranger = all.grant_refresh_within(RecordId::new("005", 2), "api", 3);
+        let fourth = all.grant_refresh_within(user, "api", 3);
+        assert!(all.grant(&first).is_none());
         assert!(all.touch(&session, 1, 1000).is_none());
         for live in others.iter().chain([&stranger, &fourth]) {
-            assert!(all.refresh_user(live).is_some());
+            assert!(all.grant(live).is_some());
         }
     }
 }

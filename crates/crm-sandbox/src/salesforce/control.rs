@@ -12,9 +12,12 @@ use super::model::{Org, RecordId, Value};
 use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
-use super::write::{Access, Fields, RowError, WriteOptions};
+use super::write::{Access, DuplicateRule, Fields, RowError, RowRule, WriteOptions};
+use crate::authorize::{Code, challenge_of};
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
+use crate::requests::LoggedRequest;
+use crate::row_rules::Workflow;
 
 /// One change to rows, as a list of them is given to [`SalesforceControl::apply`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +71,8 @@ pub struct RowChanges {
     pub visible_after_s: Option<u32>,
     /// An automated process: `LastModifiedDate` stays.
     pub keep_last_modified: bool,
+    /// Who makes them; the API user when absent.
+    pub user: Option<RecordId>,
     /// The changes, carried out in order.
     pub ops: Vec<RowChange>,
 }
@@ -97,6 +102,7 @@ impl SalesforceControl {
 
     /// Changes the org by hand. Requests wait while `edit` runs.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut Org) -> T) -> T {
+        let _turn = self.state.write_turn();
         edit(&mut self.state.org_mut())
     }
 
@@ -156,8 +162,9 @@ impl SalesforceControl {
             access: Access::Admin,
             stamp: changes.stamp.map(|stamp| stamp.timestamp_millis()),
             visible_from: changes.visible_after_s.map(|after| now + i64::from(after) * 1000),
-            actor: None,
+            actor: changes.user,
             keep_last_modified: changes.keep_last_modified,
+            ..WriteOptions::admin()
         };
         self.edit(|org| changes.ops.iter().map(|op| one(org, op, options)).collect())
     }
@@ -173,6 +180,42 @@ fn one(org: &mut Org, change: &RowChange, options: WriteOptions) -> Result<Recor
         RowChange::Merge { winner, losers } => {
             org.transaction(|org| org.merge(*winner, losers, options)).map(|()| *winner)
         }
+    }
+}
+
+/// Rows that fail, and what automations make of rows.
+impl SalesforceControl {
+    /// Replaces the rules that refuse rows API clients write. Chances are drawn from the org's seed.
+    pub fn set_row_rules(&self, rules: Vec<RowRule>) {
+        let seed = self.state.seed;
+        self.edit(|org| org.guards.rules.set(seed, rules));
+    }
+
+    /// Adds a rule that refuses rows.
+    pub fn add_row_rule(&self, rule: RowRule) {
+        self.edit(|org| org.guards.rules.add(rule));
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn row_rules(&self) -> Vec<RowRule> {
+        self.read(|org| org.guards.rules.rules())
+    }
+
+    /// Replaces the rules by which rows count as duplicates.
+    pub fn set_duplicate_rules(&self, rules: Vec<DuplicateRule>) {
+        self.edit(|org| org.guards.duplicates = rules);
+    }
+
+    /// Replaces the automations that rewrite rows after API writes.
+    pub fn set_workflows(&self, workflows: Vec<Workflow>) {
+        self.edit(|org| org.guards.workflows = workflows);
+    }
+
+    /// After a request wrote a row, its parents are locked for other requests for so long, in real time: rows with the
+    /// same parent then fail with `UNABLE_TO_LOCK_ROW`. Zero, as at the start: never.
+    pub fn lock_parents_for(&self, real_time: Duration) {
+        self.edit(|org| org.guards.parent_lock = real_time);
     }
 }
 
@@ -267,7 +310,28 @@ impl SalesforceControl {
     pub fn grant_refresh_token(&self) -> String {
         let user = self.state.org().api_user;
         let limit = self.state.settings().live_grants;
-        self.state.sessions().grant_refresh_within(user, limit)
+        self.state.sessions().grant_refresh_within(user, super::auth::DEFAULT_SCOPE, limit)
+    }
+
+    /// Makes an authorisation code for this redirect URI, as the API user's consent does. With `verifier`, the exchange
+    /// must present it (PKCE, S256).
+    #[must_use]
+    pub fn issue_code(&self, redirect_uri: &str, verifier: Option<&str>) -> String {
+        let user = self.state.org().api_user;
+        let expires_at = self.state.clock.now_ms().saturating_add(self.state.settings().code_life_ms());
+        let code = Code {
+            redirect_uri: redirect_uri.to_owned(),
+            challenge: verifier.map(challenge_of),
+            user,
+            scopes: super::auth::DEFAULT_SCOPE.split(' ').map(str::to_owned).collect(),
+            expires_at,
+        };
+        self.state.sessions().issue_code(code)
+    }
+
+    /// Registers a further redirect URI of the app; only registered ones are redirected to.
+    pub fn register_redirect_uri(&self, uri: &str) {
+        self.state.edit_settings(|settings| settings.redirect_uris.push(uri.to_owned()));
     }
 
     /// An access token for the API user, without a login.
@@ -288,7 +352,14 @@ impl SalesforceControl {
         self.state.counts()
     }
 
-    /// Counts from zero again. The daily allowance is not touched.
+    /// The newest 4,096 requests besides control calls, oldest first. With
+    /// [`log_bodies`](SalesforceSettings::log_bodies), those that write come with what they sent.
+    #[must_use]
+    pub fn request_log(&self) -> Vec<LoggedRequest> {
+        self.state.requests().entries()
+    }
+
+    /// Counts from zero again, and empties the request log. The daily allowance is not touched.
     pub fn reset_request_counts(&self) {
         self.state.reset_counts();
     }

@@ -1,6 +1,8 @@
 //! The wire: routes, answers, headers. Each file serves one family of endpoints.
 
+mod authorize;
 mod collections;
+mod composite;
 mod control;
 mod describe;
 mod error;

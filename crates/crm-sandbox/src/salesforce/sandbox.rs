@@ -11,8 +11,10 @@ use super::auth::{Credentials, KeyError};
 use super::control::SalesforceControl;
 use super::generate::{OrgSpec, generate};
 use super::model::Org;
+use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
+use super::write::RowError;
 use crate::clock::SimClock;
 use crate::faults::FaultRule;
 use crate::wire::serve_connections;
@@ -32,6 +34,7 @@ impl SalesforceSandbox {
             faults: Vec::new(),
             settings: SalesforceSettings::default(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            fields: Vec::new(),
         }
     }
 }
@@ -66,15 +69,31 @@ pub struct SandboxBuilder {
     faults: Vec<FaultRule>,
     settings: SalesforceSettings,
     address: SocketAddr,
+    fields: Vec<(String, FieldSpec)>,
 }
 
-/// The server could not start.
+/// The org could not start.
 #[derive(Debug, thiserror::Error)]
-#[error("could not listen on {address}; choose a free address of this machine")]
-pub struct StartError {
-    address: SocketAddr,
-    #[source]
-    source: std::io::Error,
+#[non_exhaustive]
+pub enum StartError {
+    /// The address is taken, or none of this machine's.
+    #[error("could not listen on {address}; choose a free address of this machine")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A field could not be added.
+    #[error("could not add a field to {object}; name an object of the org and a free field name")]
+    Field {
+        /// The object.
+        object: String,
+        /// Why.
+        #[source]
+        source: RowError,
+    },
 }
 
 impl SandboxBuilder {
@@ -120,18 +139,29 @@ impl SandboxBuilder {
         self
     }
 
+    /// Adds a custom field; may be called several times.
+    #[must_use]
+    pub fn field(mut self, object: impl Into<String>, spec: FieldSpec) -> Self {
+        self.fields.push((object.into(), spec));
+        self
+    }
+
     /// Makes the org and serves it until the result is shut down or dropped. Needs a tokio runtime.
     ///
     /// # Errors
-    /// When the address can't be listened on.
+    /// When the address can't be listened on, or a field can't be added.
     pub async fn start(self) -> Result<Running, StartError> {
-        let failed = |source| StartError { address: self.address, source };
+        let failed = |source| StartError::Listen { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let org = match self.source {
+        let mut org = match self.source {
             OrgSource::Generated(spec) => generate(self.seed, &spec, self.clock),
             OrgSource::Ready(org) => *org,
         };
+        for (object, spec) in &self.fields {
+            let failed = |source| StartError::Field { object: object.clone(), source };
+            org.add_field(object, spec).map_err(failed)?;
+        }
         let state = Arc::new(State::new(self.seed, org, self.settings, self.faults));
         state.set_base_url(format!("http://{address}"));
         let (stop, stopped) = watch::channel(false);

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use crate::authorize::Consent;
+
+/// What a connected app with full access may ask for.
+const APP_SCOPES: [&str; 9] =
+    ["api", "refresh_token", "offline_access", "id", "openid", "profile", "email", "web", "full"];
+
 /// Settings of a simulated org. May be changed while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default)]
@@ -20,6 +26,18 @@ pub struct SalesforceSettings {
     pub live_grants: usize,
     /// Token requests must carry the client secret. Default on.
     pub require_client_secret: bool,
+    /// Where the authorisation page may send the browser; compared to the letter. Default
+    /// `http://localhost/oauth-callback`.
+    pub redirect_uris: Vec<String>,
+    /// Scopes that the app may ask for. Default: those of a connected app with full access.
+    pub app_scopes: Vec<String>,
+    /// Authorisation requests must bring a code challenge (PKCE). Default off.
+    pub require_pkce: bool,
+    /// How long an authorisation code is good, in simulated time. Default 15 min.
+    #[serde(with = "seconds", rename = "code_life_s")]
+    pub code_life: Duration,
+    /// Who answers the consent page. Default: a person.
+    pub consent: Consent,
     /// Compress answers for clients that ask. Default on; switch off where the server shares a core with a benchmark.
     pub gzip: bool,
     /// Largest page of a query, whatever the client asks: real pages may be shorter than asked. Default 2,000.
@@ -31,6 +49,8 @@ pub struct SalesforceSettings {
     pub oldest_supported_version: u32,
     /// Adds `per-app-api-usage` to the limit header. Default off.
     pub per_app_usage: bool,
+    /// The request log keeps what writing calls send. Default off.
+    pub log_bodies: bool,
     /// Serves `/_sandbox/...`. Default on.
     pub control_api: bool,
 }
@@ -44,13 +64,26 @@ impl Default for SalesforceSettings {
             rotate_refresh_tokens: false,
             live_grants: 5,
             require_client_secret: true,
+            redirect_uris: vec!["http://localhost/oauth-callback".to_owned()],
+            app_scopes: APP_SCOPES.map(str::to_owned).to_vec(),
+            require_pkce: false,
+            code_life: Duration::from_secs(15 * 60),
+            consent: Consent::Ask,
             gzip: true,
             max_page: 2_000,
             replication_lag: Duration::from_secs(120),
             oldest_supported_version: 31,
             per_app_usage: false,
+            log_bodies: false,
             control_api: true,
         }
+    }
+}
+
+impl SalesforceSettings {
+    /// How long an authorisation code is good, in simulated milliseconds.
+    pub(crate) fn code_life_ms(&self) -> i64 {
+        i64::try_from(self.code_life.as_millis()).unwrap_or(i64::MAX)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Everything the server and the control handle share.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::auth::{Credentials, JwtKey, KeyError, Sessions, opaque};
@@ -9,6 +10,7 @@ use super::model::{Org, RecordId};
 use super::settings::SalesforceSettings;
 use crate::clock::SimClock;
 use crate::faults::{FaultRule, Faults, Struck};
+use crate::requests::RequestLog;
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -16,6 +18,7 @@ const HOUR_MS: i64 = 3_600_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "as_str says what each is")]
 pub enum RequestKind {
+    Authorize,
     Token,
     Identity,
     Versions,
@@ -27,6 +30,7 @@ pub enum RequestKind {
     RowWrite,
     CollectionRead,
     CollectionWrite,
+    Composite,
     Updated,
     Deleted,
     Limits,
@@ -35,10 +39,17 @@ pub enum RequestKind {
 }
 
 impl RequestKind {
+    /// Whether it changes rows.
+    #[must_use]
+    pub fn writes(self) -> bool {
+        matches!(self, Self::RowWrite | Self::CollectionWrite | Self::Composite)
+    }
+
     /// The name in counts and fault rules.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Authorize => "authorize",
             Self::Token => "token",
             Self::Identity => "identity",
             Self::Versions => "versions",
@@ -50,6 +61,7 @@ impl RequestKind {
             Self::RowWrite => "row_write",
             Self::CollectionRead => "collection_read",
             Self::CollectionWrite => "collection_write",
+            Self::Composite => "composite",
             Self::Updated => "updated",
             Self::Deleted => "deleted",
             Self::Limits => "limits",
@@ -84,12 +96,16 @@ impl Usage {
 pub(crate) struct State {
     pub(crate) clock: SimClock,
     pub(crate) credentials: Credentials,
+    pub(crate) seed: u64,
     base_url: OnceLock<String>,
     org: RwLock<Org>,
     settings: RwLock<SalesforceSettings>,
     sessions: Mutex<Sessions>,
     faults: Mutex<Faults>,
     usage: Mutex<Usage>,
+    requests: Mutex<RequestLog>,
+    writing: Mutex<()>,
+    numbered: AtomicU64,
     locators: Mutex<Locators>,
     jwt: OnceLock<JwtKey>,
 }
@@ -102,18 +118,22 @@ impl State {
         let credentials = Credentials {
             client_id: format!("3MVG9{}", opaque(&format!("client/{seed}"))),
             client_secret: opaque(&format!("secret/{seed}")),
-            refresh_token: sessions.grant_refresh(org.api_user),
+            refresh_token: sessions.grant_refresh(org.api_user, super::auth::DEFAULT_SCOPE),
             username: username(&org, org.api_user),
         };
         Self {
             clock: org.clock.clone(),
             credentials,
+            seed,
             base_url: OnceLock::new(),
             org: RwLock::new(org),
             settings: RwLock::new(settings),
             sessions: Mutex::new(sessions),
             faults: Mutex::new(faults),
             usage: Mutex::new(Usage::default()),
+            requests: Mutex::new(RequestLog::default()),
+            writing: Mutex::new(()),
+            numbered: AtomicU64::new(0),
             locators: Mutex::new(Locators::default()),
             jwt: OnceLock::new(),
         }
@@ -165,10 +185,17 @@ impl State {
         Ok(self.jwt.get_or_init(|| key))
     }
 
-    /// Counts a request and says what strikes it.
-    pub(crate) fn arrive(&self, kind: RequestKind) -> Struck {
+    /// Counts a request; its number, and what strikes it.
+    pub(crate) fn arrive(&self, kind: RequestKind) -> (u64, Struck) {
         *lock(&self.usage).by_kind.entry(kind).or_default() += 1;
-        if kind == RequestKind::Control { Struck::default() } else { self.faults().strike(kind.as_str()) }
+        let number = self.numbered.fetch_add(1, Ordering::Relaxed) + 1;
+        let control = kind == RequestKind::Control;
+        (number, if control { Struck::default() } else { self.faults().strike(kind.as_str()) })
+    }
+
+    /// Held by whoever writes, so that nobody writes between the parts of a composite request.
+    pub(crate) fn write_turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.writing)
     }
 
     /// Counts a call against the daily allowance; false when it is used up.
@@ -188,12 +215,17 @@ impl State {
         (settings.api_used.saturating_add(lock(&self.usage).last_day(self.clock.now_ms())), settings.api_max)
     }
 
+    pub(crate) fn requests(&self) -> MutexGuard<'_, RequestLog> {
+        lock(&self.requests)
+    }
+
     pub(crate) fn counts(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.usage).by_kind.iter().map(|(kind, count)| (kind.as_str(), *count)).collect()
     }
 
     pub(crate) fn reset_counts(&self) {
         lock(&self.usage).by_kind.clear();
+        self.requests().clear();
     }
 
     pub(crate) fn reset_allowance(&self) {

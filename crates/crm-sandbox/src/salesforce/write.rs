@@ -3,6 +3,7 @@
 mod bin;
 mod convert;
 mod error;
+mod guard;
 
 use serde_json::{Map, Value as Json};
 
@@ -15,6 +16,8 @@ use super::schema::{CASE_CLOSED, PROBABILITY_OF_STAGE};
 pub(crate) use bin::BIN_MS;
 pub(crate) use convert::parse_instant;
 pub use error::RowError;
+pub(crate) use guard::Guards;
+pub use guard::{DuplicateRule, RowFailure, RowRule};
 
 /// A JSON object of field values by name.
 pub type Fields = Map<String, Json>;
@@ -42,6 +45,10 @@ pub struct WriteOptions {
     pub actor: Option<RecordId>,
     /// An automated process: `SystemModstamp` moves, `LastModifiedDate` does not.
     pub keep_last_modified: bool,
+    /// The client insists on rows that look like others.
+    pub allow_duplicates: bool,
+    /// Which request writes: a row that one of them has locked is not locked for itself.
+    pub request: Option<u64>,
 }
 
 impl WriteOptions {
@@ -94,6 +101,7 @@ impl Org {
     ) -> Result<RecordId, RowError> {
         let stamp = self.stamp(options);
         let actor = options.actor.unwrap_or(self.api_user);
+        self.guard(object, None, body, options)?;
         let table = self.table(object).ok_or_else(|| RowError::unknown_object(object))?;
         let mut row = self.blank_row(table, stamp, actor);
         self.apply(table, &mut row, body, options.access, true)?;
@@ -101,6 +109,7 @@ impl Org {
             missing_fields(table, &row)?;
         }
         self.check_unique(table, &row, body, None)?;
+        self.check_duplicates(table, &row, None, options)?;
         let table = self.table_mut(object).ok_or_else(|| RowError::unknown_object(object))?;
         let id = table.next_id();
         row.set(ID, Value::Id(id));
@@ -108,6 +117,7 @@ impl Org {
             row.set(index, auto_number(table.ids_given()));
         }
         self.put(id, row, options.visible_from);
+        self.automate(id, options)?;
         Ok(id)
     }
 
@@ -118,6 +128,10 @@ impl Org {
     pub fn update(&mut self, id: RecordId, body: &Fields, options: WriteOptions) -> Result<(), RowError> {
         let stamp = self.stamp(options);
         let actor = options.actor.unwrap_or(self.api_user);
+        let table = self.table_of(&id).ok_or_else(RowError::not_found)?;
+        self.writable(table, id)?;
+        let object = table.def.name.clone();
+        self.guard(&object, Some(id), body, options)?;
         let table = self.table_of(&id).ok_or_else(RowError::not_found)?;
         let mut row = self.writable(table, id)?.clone();
         row.set(SYSTEM_MODSTAMP, Value::DateTime(stamp));
@@ -130,8 +144,9 @@ impl Org {
             missing_fields(table, &row)?;
         }
         self.check_unique(table, &row, body, Some(id))?;
+        self.check_duplicates(table, &row, Some(id), options)?;
         self.put(id, row, options.visible_from);
-        Ok(())
+        self.automate(id, options)
     }
 
     /// Updates the row whose key field holds `key`, or inserts one. `update_only` never inserts.

@@ -35,6 +35,9 @@ pub(crate) trait Site: Send + Sync + 'static {
     /// Serves a request that no fault has struck.
     fn dispatch(self: &Arc<Self>, call: &Call) -> Answer;
 
+    /// Takes note of a request that was answered with this status, or with none.
+    fn log(&self, call: &Call, status: Option<u16>);
+
     /// Whether answers are compressed for clients that ask.
     fn compresses(&self) -> bool;
 
@@ -113,6 +116,7 @@ async fn serve<S: Site>(site: Arc<S>, request: Request<Incoming>) -> Result<Resp
         tokio::time::sleep(strike.latency).await;
     }
     if strike.fault == Some(Fault::Drop) {
+        site.log(&call, None);
         return Err(Dropped);
     }
     let refused = match too_long::<S>(&call) {
@@ -122,9 +126,15 @@ async fn serve<S: Site>(site: Arc<S>, request: Request<Incoming>) -> Result<Resp
     let struck = || strike.fault.as_ref().and_then(|fault| site.struck(&call, fault));
     let (call, mut answer) = match refused.map(|refusal| site.refuse(&call, refusal)).or_else(struck) {
         Some(answer) => (call, answer),
-        None => work(Arc::clone(&site), call).await?,
+        None => carry_out(&site, call, strike.fault.as_ref()).await?,
     };
-    if strike.fault == Some(Fault::DropAnswer) {
+    let lost = strike.fault == Some(Fault::DropAnswer);
+    // Before waiting: a client that hangs up meanwhile ends this function, not what was done.
+    site.log(&call, (!lost).then_some(answer.status));
+    if let Some(Fault::LateAnswer { ms }) = &strike.fault {
+        tokio::time::sleep(Duration::from_millis(*ms)).await;
+    }
+    if lost {
         return Err(Dropped);
     }
     if call.header("x-prettyprint") == Some("1") {
@@ -154,6 +164,20 @@ async fn read_body(call: &mut Call, body: Incoming) -> Result<(), Refusal> {
     let body = Limited::new(body, MAX_BODY).collect().await.map_err(|_| Refusal::BodyTooLarge)?;
     call.body = body.to_bytes();
     call.unpack()
+}
+
+/// Serves a request, a second time if a fault says so.
+async fn carry_out<S: Site>(
+    site: &Arc<S>,
+    call: Call,
+    fault: Option<&Fault>,
+) -> Result<(Call, Answer), Dropped> {
+    let (call, answer) = work(Arc::clone(site), call).await?;
+    if fault != Some(&Fault::Twice) {
+        return Ok((call, answer));
+    }
+    site.log(&call, Some(answer.status));
+    work(Arc::clone(site), call).await
 }
 
 /// Runs a handler where it may take its time: a query over a million rows must not hold up the runtime.

@@ -66,4 +66,34 @@ seen.deletions = (await accounts.deleted(new Date(now - hour), new Date(now + ho
 seen.identity = (await org.identity()).username;
 seen.limit = (await org.limits()).DailyApiRequests.Max;
 seen.usage = org.limitInfo.apiUsage.limit;
+
+// A user connects an app with PKCE: jsforce makes the verifier, the form of the page is sent by hand.
+const oauth2 = new jsforce.OAuth2({
+  loginUrl: baseUrl, clientId, clientSecret, redirectUri: "http://localhost/oauth-callback", useVerifier: true,
+});
+const asking = new URL(oauth2.getAuthorizationUrl({ scope: "api id refresh_token", state: "here" }));
+const consent = async () => {
+  const form = new URLSearchParams(asking.searchParams);
+  form.set("decision", "allow");
+  const answer = await fetch(asking.origin + asking.pathname, { method: "POST", body: form, redirect: "manual" });
+  return new URL(answer.headers.get("location")).searchParams.get("code");
+};
+const connected = new jsforce.Connection({ version: "66.0", oauth2 });
+const code = await consent();
+await connected.authorize(code, { code_verifier: oauth2.codeVerifier });
+let again = 0;
+connected.on("refresh", () => { again += 1; });
+await fetch(`${baseUrl}/_sandbox/sessions/expire`, { method: "POST" });
+seen.authorized = {
+  user: (await connected.identity()).username, refreshes: again, verified: asking.searchParams.has("code_challenge"),
+};
+try {
+  await new jsforce.Connection({ version: "66.0", oauth2 }).authorize(code, { code_verifier: oauth2.codeVerifier });
+} catch (error) {
+  seen.reused = error.name;
+}
+await connected.logout(true);
+seen.revoked = (await fetch(`${baseUrl}/services/oauth2/userinfo`, {
+  headers: { authorization: `Bearer ${connected.accessToken}` },
+})).status;
 console.log(JSON.stringify(seen));

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
 
+mod authorize;
 mod collections;
 mod control;
 mod describe;
@@ -16,3 +17,4 @@ mod robust;
 mod rows;
 mod speed;
 mod support;
+mod writes;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crm_sandbox::hubspot::{RowChange, RowChanges};
+use crm_sandbox::hubspot::{ChangeSource, RowChange, RowChanges};
 
 use crate::support::{Json, V3, World, ids, json, props};
 
@@ -47,6 +47,7 @@ impl Story {
         let changes = RowChanges {
             stamp: Some(stamp.to_string()),
             index_after_ms: Some(u32::try_from(lag).unwrap()),
+            source: ChangeSource::CrmUi,
             ops: vec![op],
         };
         let id = self.world.control().apply(&changes).remove(0).unwrap();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
 
 mod associations;
+mod authorize;
 mod batch;
 mod control;
 mod evolve;
@@ -21,3 +22,5 @@ mod search;
 mod search_window;
 mod speed;
 mod support;
+mod webhooks;
+mod writes;

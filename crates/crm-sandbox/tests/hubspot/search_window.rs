@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crm_sandbox::hubspot::{RowChange, RowChanges};
+use crm_sandbox::hubspot::{ChangeSource, RowChange, RowChanges};
 
 use crate::support::{Json, World, ids, json, props};
 
@@ -97,6 +97,7 @@ async fn lag_may_be_drawn_per_write_or_given_by_hand() {
     let late = RowChanges {
         stamp: Some("2026-01-01T00:00:00Z".into()),
         index_after_ms: Some(500_000),
+        source: ChangeSource::CrmUi,
         ops: vec![RowChange::Update {
             object: "deals".into(),
             id: all[0],

@@ -1,7 +1,9 @@
 //! What commands work with: the configuration, an open store, and the connections' clients.
 
 mod client;
+mod connected;
 mod connection;
+mod drain;
 mod feed;
 mod fields;
 mod grant;
@@ -17,14 +19,16 @@ use sync_wiring::core::{
 };
 use tokio::sync::Mutex;
 
-use crate::config::{Config, DatabaseKind};
+use crate::config::{Auth, Config, DatabaseKind};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generated::Entity;
 use crate::output::Out;
 
 pub(crate) use client::Client;
+pub(crate) use connected::{cause, key_of, oauth_app, oauth_parts};
 pub(crate) use connection::client;
+pub(crate) use drain::Accounts;
 pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
@@ -58,16 +62,17 @@ impl<S: AppStore> App<S> {
         self.module.store()
     }
 
-    /// Does `work` in one transaction, which is committed if it succeeds.
+    /// Does `work` in one transaction for a tenant's rows, which is committed if it succeeds.
     ///
     /// # Errors
     /// Those of the store and of `work`; then nothing was done.
     pub(crate) async fn transact<R>(
         &self,
+        tenant: Option<&TenantId>,
         work: impl AsyncFnOnce(&S, &mut S::Tx) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
         let store: &S = self.store();
-        let mut tx = UnitOfWork::begin(store).await?;
+        let mut tx = UnitOfWork::begin_for(store, tenant).await?;
         let result = work(store, &mut tx).await?;
         UnitOfWork::commit(store, tx).await?;
         Ok(result)
@@ -106,7 +111,10 @@ impl<S: AppStore> App<S> {
             CliError::usage(format!("the subscription's connection `{id}` is not in the configuration"))
                 .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
         })?;
-        let client = client(connection)?;
+        let client = match &connection.auth {
+            Auth::Connected(app) => connection::client_with(connection, self.shared_tokens(connection, app)?)?,
+            _ => client(connection)?,
+        };
         clients.insert(id.clone(), client.clone());
         Ok(client)
     }

@@ -70,7 +70,10 @@ impl<S: AppStore> App<S> {
         let mut found = Vec::new();
         for tenant in self.tenants() {
             found.extend(
-                self.transact(async |store, tx| store.subscriptions(tx, tenant.as_ref()).await).await?,
+                self.transact(tenant.as_ref(), async |store, tx| {
+                    store.subscriptions(tx, tenant.as_ref()).await
+                })
+                .await?,
             );
         }
         found.sort_by_key(|subscription| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::StoreError;
+use sync_wiring::core::{AuthorisationStore, ConnectionStore, RefreshStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -13,7 +13,14 @@ use crate::error::CliError;
 use crate::generated::Stores;
 
 /// A store that this program can run on.
-pub(crate) trait AppStore: Stores {
+pub(crate) trait AppStore:
+    Stores
+    + WebhookInbox<<Self as UnitOfWork>::Tx>
+    + ConnectionStore<<Self as UnitOfWork>::Tx>
+    + RefreshStore<<Self as UnitOfWork>::Tx>
+    + AuthorisationStore<<Self as UnitOfWork>::Tx>
+    + TenantEraser<<Self as UnitOfWork>::Tx>
+{
     /// What to call it.
     const NAME: &'static str;
 
@@ -70,6 +77,9 @@ pub(super) async fn open_postgres(
     let mut builder = PgStore::builder(url.expose_secret()).multi_tenant(config.engine.multi_tenant);
     if let Some(size) = config.database.pool_size {
         builder = builder.pool_size(size);
+    }
+    if let Some(role) = &config.database.tenant_role {
+        builder = builder.tenant_role(Some(role.as_str()).filter(|role| !role.is_empty()));
     }
     let store = builder.connect().await?;
     ready(&store, opening).await?;

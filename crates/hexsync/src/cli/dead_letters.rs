@@ -129,8 +129,11 @@ impl List {
         let mut dead_letters = Vec::new();
         for subscription in self.filter.subscriptions(app).await? {
             let scope = app.scope(&subscription, entity_of(&subscription)?);
-            let letters =
-                app.transact(async |store, tx| store.list(tx, &scope, &filter, self.limit).await).await?;
+            let letters = app
+                .transact(scope.tenant.as_ref(), async |store, tx| {
+                    store.list(tx, &scope, &filter, self.limit).await
+                })
+                .await?;
             dead_letters.extend(letters.into_iter().map(|letter| Line::of(&subscription, letter)));
         }
         out.show(&Listing { dead_letters })?;
@@ -171,8 +174,11 @@ impl Replay {
         for subscription in self.filter.subscriptions(app).await? {
             let scope = app.scope(&subscription, entity_of(&subscription)?);
             let now = Utc::now();
-            let n_due =
-                app.transact(async |store, tx| store.make_due(tx, &scope, &filter, now).await).await?;
+            let n_due = app
+                .transact(scope.tenant.as_ref(), async |store, tx| {
+                    store.make_due(tx, &scope, &filter, now).await
+                })
+                .await?;
             if n_due == 0 {
                 continue;
             }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sync_wiring::core::{SourceError, TenantId};
 
 use crate::app::{App, AppStore, Client, Opening, StoreCommand, client, with_store};
-use crate::config::{Config, Connection, DatabaseKind};
+use crate::config::{Auth, Config, Connection, DatabaseKind};
 use crate::crm::Crm;
 use crate::error::{CliError, chain};
 use crate::exit::Exit;
@@ -87,7 +87,12 @@ impl Doctor {
         for connection in &connections {
             if tenant.is_none() || connection.tenant == tenant {
                 task.say(0, format!("connection {}", connection.id));
-                check_connection(connection, &mut findings).await;
+                if matches!(connection.auth, Auth::Connected(_)) {
+                    let what = format!("connection {}", connection.id);
+                    findings.ok(what, "its tokens are in the database; see `hexsync connections`");
+                } else {
+                    check_connection(connection, &mut findings).await;
+                }
             }
         }
         drop(task);
@@ -130,7 +135,9 @@ impl StoreCommand for Probe<'_> {
         let mut n_active = 0;
         let mut n_paused = 0;
         for tenant in app.tenants() {
-            let all = app.transact(async |store, tx| store.subscriptions(tx, tenant.as_ref()).await).await?;
+            let all = app
+                .transact(tenant.as_ref(), async |store, tx| store.subscriptions(tx, tenant.as_ref()).await)
+                .await?;
             n_paused += all.iter().filter(|subscription| subscription.paused).count();
             n_active += all.iter().filter(|subscription| !subscription.paused).count();
         }

@@ -48,7 +48,9 @@ impl StoreCommand for Fields {
                 continue;
             }
             let scope = app.scope(&subscription, entity);
-            let known = app.transact(async |store, tx| store.known_fields(tx, &scope).await).await?;
+            let known = app
+                .transact(scope.tenant.as_ref(), async |store, tx| store.known_fields(tx, &scope).await)
+                .await?;
             fields.extend(known.unwrap_or_default().into_iter().map(|field| Line { of: of.clone(), field }));
             seen.push(of);
         }

@@ -83,7 +83,11 @@ impl StoreCommand for History {
                 continue;
             }
             let scope = app.scope(&subscription, self.entity);
-            let items = app.transact(async |store, tx| store.history(tx, &scope, &external_id).await).await?;
+            let items = app
+                .transact(scope.tenant.as_ref(), async |store, tx| {
+                    store.history(tx, &scope, &external_id).await
+                })
+                .await?;
             records.extend(self.record(&external_id, &key, items));
             seen.push(key);
         }

@@ -80,9 +80,13 @@ impl StoreCommand for Items {
         let run = RunId(self.run);
         for subscription in app.subscriptions().await? {
             let scope = app.scope(&subscription, entity_of(&subscription)?);
-            let found = app.transact(async |store, tx| store.items(tx, &scope, run, 0, 1).await).await?;
+            let found = app
+                .transact(scope.tenant.as_ref(), async |store, tx| store.items(tx, &scope, run, 0, 1).await)
+                .await?;
             if found.is_empty() {
-                let runs = app.transact(async |store, tx| store.runs(tx, &scope, RUNS).await).await?;
+                let runs = app
+                    .transact(scope.tenant.as_ref(), async |store, tx| store.runs(tx, &scope, RUNS).await)
+                    .await?;
                 if !runs.iter().any(|other| other.id == run) {
                     continue;
                 }
@@ -100,7 +104,11 @@ impl Items {
         let mut items: Vec<Line> = Vec::new();
         let mut after = self.after;
         loop {
-            let page = app.transact(async |store, tx| store.items(tx, scope, run, after, PAGE).await).await?;
+            let page = app
+                .transact(scope.tenant.as_ref(), async |store, tx| {
+                    store.items(tx, scope, run, after, PAGE).await
+                })
+                .await?;
             let Some(last) = page.last() else { return Ok(Listing { items, more: false }) };
             after = last.item.seq;
             let wanted = |item: &RecordedItem| !self.failed || item.item.status == ItemStatus::Failed;

@@ -39,11 +39,15 @@ impl StoreCommand for Migrate {
         let store: &S = app.store();
         let changed = match AppStore::check_version(store).await {
             Ok(()) => false,
-            Err(StoreError::TooOld { .. }) => {
+            Err(error @ (StoreError::TooNew { .. } | StoreError::Unavailable { .. })) => {
+                return Err(error.into());
+            }
+            // Too old, or not telling tenants apart yet.
+            Err(_) => {
                 AppStore::migrate(store).await?;
+                AppStore::check_version(store).await?;
                 true
             }
-            Err(error) => return Err(error.into()),
         };
         out.show(&Migrated { store: S::NAME, changed })?;
         Ok(Exit::Ok)

@@ -1,13 +1,17 @@
 //! The commands: each parses, calls, renders.
 
+mod connect;
+mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
+mod erase;
 mod fields;
 mod history;
 mod init;
 mod items;
+mod keys;
 mod migrate;
 mod plan;
 mod reconcile;
@@ -15,6 +19,7 @@ mod round;
 mod run;
 mod runs;
 mod sandbox;
+mod serve;
 mod subscriptions;
 
 use std::path::PathBuf;
@@ -54,6 +59,9 @@ enum Command {
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Subscriptions(subscriptions::Subscriptions),
+    Connections(connections::Connections),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Run(run::Run),
     Plan(plan::Plan),
     Reconcile(reconcile::Reconcile),
@@ -63,8 +71,11 @@ enum Command {
     History(history::History),
     #[command(subcommand)]
     DeadLetters(dead_letters::DeadLetters),
+    #[command(subcommand)]
+    Erase(erase::Erase),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
+    Serve(serve::Serve),
 }
 
 impl Cli {
@@ -82,6 +93,9 @@ impl Cli {
             Command::Doctor(command) => command.run(&there.config, there.tenant, out).await,
             Command::Migrate(command) => there.on(command, out).await,
             Command::Subscriptions(command) => there.on(command, out).await,
+            Command::Connections(command) => there.on(command, out).await,
+            Command::Keys(keys::Keys::New(command)) => command.run(out),
+            Command::Keys(command) => there.on(command, out).await,
             Command::Run(command) => there.on(command, out).await,
             Command::Plan(command) => there.on(command, out).await,
             Command::Reconcile(command) => there.on(command, out).await,
@@ -90,6 +104,8 @@ impl Cli {
             Command::Fields(command) => there.on(command, out).await,
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
+            Command::Serve(command) => there.on(command, out).await,
+            Command::Erase(command) => there.on(command, out).await,
         }
     }
 }

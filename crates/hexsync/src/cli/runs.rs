@@ -42,7 +42,9 @@ impl StoreCommand for Runs {
         let mut runs = Vec::new();
         for subscription in &subscriptions {
             let scope = app.scope(subscription, entity_of(subscription)?);
-            let found = app.transact(async |store, tx| store.runs(tx, &scope, self.limit).await).await?;
+            let found = app
+                .transact(scope.tenant.as_ref(), async |store, tx| store.runs(tx, &scope, self.limit).await)
+                .await?;
             runs.extend(found.into_iter().map(|run| Line { name: label(subscription), run }));
         }
         runs.sort_by_key(|line| std::cmp::Reverse((line.run.started_at, line.run.id)));

@@ -139,7 +139,9 @@ async fn add<S: AppStore>(app: &App<S>, connection: &Connection, entity: Entity)
         cursor: None,
         created_at: Utc::now(),
     };
-    let subscription = app.transact(async |store, tx| store.add_subscription(tx, &wanted).await).await?;
+    let subscription = app
+        .transact(wanted.tenant.as_ref(), async |store, tx| store.add_subscription(tx, &wanted).await)
+        .await?;
     let done = if subscription.id == wanted.id { "added" } else { "was there" };
     Ok(Line { subscription, done: Some(done) })
 }
@@ -154,7 +156,7 @@ impl Named {
         let mut lines = Vec::new();
         for subscription in chosen {
             let (tenant, id) = (subscription.tenant.as_ref(), subscription.id);
-            app.transact(async |store, tx| store.set_paused(tx, tenant, id, paused).await).await?;
+            app.transact(tenant, async |store, tx| store.set_paused(tx, tenant, id, paused).await).await?;
             let done = Some(if paused { "paused" } else { "resumed" });
             lines.push(Line { subscription: Subscription { paused, ..subscription.clone() }, done });
         }

@@ -13,7 +13,7 @@ use super::reader::{Reader, Section, one_of};
 use crate::crm::Crm;
 use crate::generated::Entity;
 
-pub(crate) use auth::Auth;
+pub(crate) use auth::{Auth, ConnectedApp};
 
 /// One CRM account.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub(crate) struct Connection {
     pub(crate) settle_lag: Option<Duration>,
     /// How far behind its cursor a run reads again.
     pub(crate) overlap: Option<Duration>,
+    /// The account as its CRM calls it: a portal id, an organisation id. Calls are told by it.
+    pub(crate) account_id: Option<String>,
     /// What is synced.
     pub(crate) entities: Vec<Entity>,
 }
@@ -61,6 +63,7 @@ pub(super) fn read(
     let api_reserve = section.int(reader, "api_reserve_percent", 0..=100);
     let settle_lag = section.duration(reader, "settle_lag");
     let overlap = section.duration(reader, "overlap");
+    let account_id = account_id(reader, &mut section, crm);
     let entities = match section.texts(reader, "entities") {
         Some(names) => entities(reader, &names, crm),
         None => crm.map(Crm::usual_entities).unwrap_or_default(),
@@ -75,6 +78,7 @@ pub(super) fn read(
         api_reserve_percent: api_reserve.and_then(|percent| u8::try_from(percent).ok()),
         settle_lag,
         overlap,
+        account_id,
         entities,
     })
 }
@@ -93,6 +97,28 @@ fn tenant(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, multi_tenant: 
         );
     }
     None
+}
+
+fn account_id(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, crm: Option<Crm>) -> Option<String> {
+    let text = section.text(reader, "account_id")?;
+    let id = text.get_ref();
+    let (fits, help) = match crm? {
+        Crm::Salesforce => (
+            matches!(id.len(), 15 | 18)
+                && id.starts_with("00D")
+                && id.bytes().all(|b| b.is_ascii_alphanumeric()),
+            "write the organisation id, from Company Information, e.g. account_id = \"00DDn000000ZyXwMAK\"",
+        ),
+        Crm::Hubspot => (
+            !id.is_empty() && id.len() <= 20 && id.bytes().all(|b| b.is_ascii_digit()),
+            "write the portal id (Hub ID), e.g. account_id = \"9001\"",
+        ),
+    };
+    if !fits {
+        reader.problem(text.span(), "`account_id` is no id of an account of this CRM", Some(help.to_owned()));
+        return None;
+    }
+    Some(text.into_inner())
 }
 
 fn crm(reader: &mut Reader<'_>, section: &mut Section<'_, '_>) -> Option<Crm> {

@@ -9,6 +9,9 @@ pub(crate) const TEMPLATE: &str = r#"# Hexsync. Every key, its default and what 
 url = "sqlite:hexsync.db"
 # url_env = "HEXSYNC_DATABASE_URL"
 # pool_size = 8
+# PostgreSQL, where tenants are told apart: the role that transactions step down to; "" where none can be made and
+# the login is an ordinary one.
+# tenant_role = "hexsync_app"
 
 [engine]
 # Whether tenants are told apart; every connection then names its tenant.
@@ -30,12 +33,33 @@ url = "sqlite:hexsync.db"
 # How often a batch is tried again while the database is away.
 # store_attempts = 6
 
+# Where calls from the CRMs are received: hexsync serve.
+# [serve]
+# address = "127.0.0.1:8080"
+# What the CRMs call: the address of the proxy in front, with its path if it takes one off. HubSpot signs it.
+# public_url = "https://hooks.example.com"
+# The client secret of the HubSpot app.
+# hubspot_secret_env = "HEXSYNC_HUBSPOT_CLIENT_SECRET"
+# The last part of the address for Salesforce's outbound messages, /webhooks/salesforce/TOKEN: 32 random bytes in hex.
+# salesforce_token_env = "HEXSYNC_SALESFORCE_WEBHOOK_TOKEN"
+# How often notices are looked for that other processes received.
+# poll_every = "500ms"
+# How long applied notices are kept, so that repeats are told.
+# keep_settled = "3d"
+
+# What tokens are sealed under that users grant in a browser (auth = "connected").
+# [keys]
+# A line id:key per key, made by `hexsync keys new`; the first seals unless `active` names another.
+# ring_env = "HEXSYNC_KEYS"
+# active = "2026-11"
+
 [[connections]]
 id = "main"
 provider = "salesforce"
 # Where users sign in: https://login.salesforce.com, https://test.salesforce.com, or the org's own address.
 login_url = "https://login.salesforce.com"
-# refresh_token, client_credentials, jwt_bearer or access_token.
+# refresh_token, client_credentials, jwt_bearer, access_token, or connected (a user grants access in a browser:
+# `hexsync connections connect main`).
 auth = "refresh_token"
 client_id = "the consumer key of your connected app"
 client_secret_env = "HEXSYNC_SALESFORCE_CLIENT_SECRET"
@@ -43,12 +67,16 @@ client_secret_env = "HEXSYNC_SALESFORCE_CLIENT_SECRET"
 refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # jwt_bearer: username, private_key_file (or _env), audience (default: login_url).
 # access_token: instance_url, access_token_env (or _file).
+# connected: client_id, client_secret_env, redirect_url (default http://127.0.0.1:8910/connect/salesforce/callback),
+# scopes; the section [keys] is needed.
 # The share of the org's daily API calls that is left to your other tools, percent.
 # api_reserve_percent = 20
 # How far behind Salesforce's clock a run stops reading, because records become visible late.
 # settle_lag = "5s"
 # How far behind its cursor a run reads again.
 # overlap = "10m"
+# The organisation id (HubSpot: the portal id), by which calls to hexsync serve are told.
+# account_id = "00DDn000000ZyXwMAK"
 # What is synced, in place of what every org has. Objects that you made, such as project, are named here.
 # entities = ["user", "account", "contact", "opportunity", "opportunity_contact", "project"]
 
@@ -60,6 +88,7 @@ refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # auth = "access_token"
 # access_token_env = "HEXSYNC_HUBSPOT_ACCESS_TOKEN"
 # refresh_token: client_id, client_secret_env, refresh_token_env (each secret also as _file).
+# connected: client_id, client_secret_env, scopes, redirect_url, app_url (default https://app.hubspot.com).
 # base_url = "https://api.hubapi.com"
 # api_reserve_percent, settle_lag (default 10s), overlap and entities as above.
 "#;

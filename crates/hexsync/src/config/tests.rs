@@ -48,6 +48,7 @@ fn template_of_init_is_a_configuration() {
 #[test]
 fn commented_keys_of_the_template_are_the_defaults() {
     let keys = [
+        "tenant_role",
         "multi_tenant",
         "batch_size",
         "noops",
@@ -61,6 +62,7 @@ fn commented_keys_of_the_template_are_the_defaults() {
         "api_reserve_percent",
         "settle_lag",
         "overlap",
+        "account_id",
         "entities",
     ];
     let mut text = TEMPLATE.to_owned();
@@ -71,6 +73,7 @@ fn commented_keys_of_the_template_are_the_defaults() {
     }
     let config = parse(&text).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
+    assert_eq!(config.database.tenant_role.as_deref(), Some("hexsync_app"));
     let connection = &config.connections[0];
     let default = sync_wiring::salesforce::SalesforceConfig::default();
     assert_eq!(connection.api_reserve_percent, Some(default.api_reserve));

@@ -11,5 +11,6 @@ mod multi_tenant;
 mod postgres;
 mod sandbox;
 mod secrets;
+mod serve;
 mod support;
 mod wrong;

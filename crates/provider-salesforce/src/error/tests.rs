@@ -48,7 +48,7 @@ fn every_documented_answer_has_its_outcome() {
         (502, String::new(), "retry"),
         (503, api("SERVER_UNAVAILABLE", "Server is too busy"), "retry"),
         (420, String::new(), "retry"),
-        (400, api("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access"), "retry"),
+        (400, api("UNABLE_TO_LOCK_ROW", "unable to obtain exclusive access"), "transient"),
         (400, api("TXN_SECURITY_METERING_ERROR", "x"), "throttled 0"),
         (400, api("QUERY_TIMEOUT", "Your query request was running for too long."), "transient"),
         (400, api("QUERY_TOO_COMPLICATED", "x"), "permanent QUERY_TOO_COMPLICATED"),

@@ -10,3 +10,5 @@ mod lookup;
 mod polling;
 mod wire;
 mod world;
+mod writing;
+mod writing_wire;

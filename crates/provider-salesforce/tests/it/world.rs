@@ -26,7 +26,8 @@ pub(crate) struct World {
 
 /// Tries and pauses of milliseconds, and everything else as in production.
 pub(crate) fn config() -> SalesforceConfig {
-    SalesforceConfig { restart_pause: Duration::from_millis(1), ..SalesforceConfig::default() }
+    let brief = Duration::from_millis(1);
+    SalesforceConfig { restart_pause: brief, lock_pause: brief, ..SalesforceConfig::default() }
 }
 
 pub(crate) fn quick() -> RetryPolicy {

@@ -144,7 +144,8 @@ impl State {
 
     /// Somebody edits a record while we are at it.
     fn meddle(&mut self, now: DateTime<Utc>) {
-        let live: Vec<ExternalId> = self.records.iter().filter(|(_, r)| r.1.is_some()).map(|(id, _)| id.clone()).collect();
+        let live: Vec<ExternalId> =
+            self.records.iter().filter(|(_, r)| r.1.is_some()).map(|(id, _)| id.clone()).collect();
         if live.is_empty() || !self.restless || !self.chance.one_in(3) {
             return;
         }

@@ -73,7 +73,7 @@ where
     };
     let rows = [row(1, full_record::<T>()), row(2, T::default())];
     let ids = [rows[0].external_id.clone(), rows[1].external_id.clone()];
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     sink.upsert_many(&mut tx, &scope, &rows, moment()).await.unwrap();
     let kept = sink.find_many(&mut tx, &scope, &ids).await.unwrap();
     store.rollback(tx).await.unwrap();

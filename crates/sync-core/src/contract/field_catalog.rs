@@ -74,12 +74,12 @@ pub async fn fields_are_of_the_connection_and_entity<F: StoreFixture>(f: F) {
 pub async fn rolled_back_fields_are_gone<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.save_fields(&mut tx, &scope, &[field("A__c")]).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert_eq!(known(&*store, &scope).await, None);
     save(&*store, &scope, &[field("A__c")]).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.save_fields(&mut tx, &scope, &[filled("A__c"), field("B__c")]).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert_eq!(known(&*store, &scope).await, Some(vec![field("A__c")]));
@@ -217,6 +217,6 @@ pub(super) async fn save<S: Store>(store: &S, scope: &Scope, fields: &[KnownFiel
 }
 
 pub(super) async fn known<S: Store>(store: &S, scope: &Scope) -> Option<Vec<KnownField>> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.known_fields(&mut tx, scope).await.unwrap()
 }

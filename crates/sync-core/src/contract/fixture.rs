@@ -7,8 +7,9 @@ use super::sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT, Sample,
 };
 use crate::{
-    Canonical, ChangeEmitter, ChangeEvent, ChangeSource, CustomFieldSource, ExternalId, LocalId,
-    LocalListing, LoopbackFingerprintStore, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork,
+    AuthorisationStore, Canonical, ChangeEmitter, ChangeEvent, ChangeSource, ConnectionStore,
+    CustomFieldSource, ExternalId, FieldSet, LocalId, LocalListing, LoopbackFingerprintStore, RefreshStore,
+    RemoteWriter, Scope, Store, Subscription, SyncSink, TableDef, UnitOfWork, Version,
 };
 
 /// A fixture's transaction.
@@ -48,6 +49,36 @@ pub trait StoreFixture: Sized + Send + Sync + 'static {
 
     /// Every committed event of the outbox in the order of its publishing, of all tenants.
     fn published(&self) -> impl Future<Output = Vec<ChangeEvent>> + Send;
+}
+
+/// A store that keeps connected accounts. Every fixture is one whose store has the ports.
+pub trait ConnectionFixture: StoreFixture {
+    /// The accounts.
+    fn connections(&self) -> Arc<dyn ConnectionStore<TxOf<Self>>>;
+
+    /// Their refreshes.
+    fn refreshes(&self) -> Arc<dyn RefreshStore<TxOf<Self>>>;
+
+    /// Authorisations that were begun.
+    fn authorisations(&self) -> Arc<dyn AuthorisationStore<TxOf<Self>>>;
+}
+
+impl<F> ConnectionFixture for F
+where
+    F: StoreFixture,
+    F::Store: ConnectionStore<TxOf<F>> + RefreshStore<TxOf<F>> + AuthorisationStore<TxOf<F>>,
+{
+    fn connections(&self) -> Arc<dyn ConnectionStore<TxOf<F>>> {
+        self.store()
+    }
+
+    fn refreshes(&self) -> Arc<dyn RefreshStore<TxOf<F>>> {
+        self.store()
+    }
+
+    fn authorisations(&self) -> Arc<dyn AuthorisationStore<TxOf<F>>> {
+        self.store()
+    }
 }
 
 /// A store whose table sinks are tested as well.
@@ -166,6 +197,58 @@ pub trait SourceFixture: Sized + Send + Sync + 'static {
     fn disturb(&self) -> impl Future<Output = bool> + Send;
 }
 
+/// A provider whose writer is tested: a simulated CRM that the suite may change and look into.
+pub trait WriterFixture: Sized + Send + Sync + 'static {
+    /// What the writer writes. It names a key field that the CRM has, keeps custom fields, and has a field that can't be
+    /// written.
+    type Record: Canonical;
+
+    /// Two fields of text that can be written and cleared; the first one is the title.
+    const TEXTS: [&'static str; 2];
+
+    /// Records that one call of the provider takes at most.
+    const ROWS_PER_CALL: usize;
+
+    /// The value with which [`spoil`](Self::spoil) spoils.
+    const SPOILT: &'static str;
+
+    /// An empty CRM; `None` when it can't be started.
+    fn fresh() -> impl Future<Output = Option<Self>> + Send;
+
+    /// The writer, with pauses of milliseconds.
+    fn writer(&self) -> Arc<dyn RemoteWriter<Self::Record>>;
+
+    /// The subscription to write for.
+    fn subscription(&self) -> Subscription;
+
+    /// A record that the CRM takes, with both texts; the title tells `n`.
+    fn sample(&self, n: usize) -> Self::Record;
+
+    /// Gives a record a value that the CRM refuses for good, and tells the fields that hold it.
+    fn spoil(&self, record: &mut Self::Record) -> FieldSet;
+
+    /// Adds records such as [`sample`](Self::sample)'s, by other means than the writer.
+    fn seed(&self, n_records: usize) -> impl Future<Output = Vec<ExternalId>> + Send;
+
+    /// A live record as the CRM has it, with its version.
+    fn read(&self, id: &ExternalId) -> impl Future<Output = Option<(Self::Record, Option<Version>)>> + Send;
+
+    /// The ids of all live records.
+    fn live(&self) -> impl Future<Output = Vec<ExternalId>> + Send;
+
+    /// Somebody else changes a text of a record; its version moves.
+    fn edit(&self, id: &ExternalId, field: &str, text: &str) -> impl Future<Output = ()> + Send;
+
+    /// Somebody else deletes a record.
+    fn delete(&self, id: &ExternalId) -> impl Future<Output = ()> + Send;
+
+    /// Adds a custom field of text, and answers its name as the provider spells it.
+    fn add_custom(&self, stem: &str) -> impl Future<Output = Arc<str>> + Send;
+
+    /// Lets the next call that writes be carried out and its answer be lost.
+    fn lose_an_answer(&self) -> impl Future<Output = ()> + Send;
+}
+
 /// A provider whose custom fields are tested: a simulated CRM that the suite may change. What the suite changes has to
 /// be visible to the next call.
 pub trait CustomFieldFixture: Sized + Send + Sync + 'static {
@@ -228,6 +311,13 @@ pub async fn run<F: StoreFixture, C: AsyncFnOnce(F)>(tenancy: Tenancy, case: C) 
 
 /// Runs one case on a fresh source; what the macros call.
 pub async fn run_source<F: SourceFixture, C: AsyncFnOnce(F)>(case: C) {
+    if let Some(fixture) = present(F::fresh().await) {
+        case(fixture).await;
+    }
+}
+
+/// Runs one case on a fresh CRM; what the macro calls.
+pub async fn run_writer<F: WriterFixture, C: AsyncFnOnce(F)>(case: C) {
     if let Some(fixture) = present(F::fresh().await) {
         case(fixture).await;
     }

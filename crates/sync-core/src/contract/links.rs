@@ -39,7 +39,7 @@ pub async fn rolled_back_parent_binds_when_it_comes_again<F: SinkFixture>(f: F) 
     let scope = subscribe(&*f.store()).await;
     let (store, sink) = (f.store(), f.sink::<SampleParent>(&SAMPLE_PARENTS));
     write(&f, F::SAMPLES, &scope, &[new_row("a", linked("p1"))]).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     sink.upsert_many(&mut tx, &scope, &[new_row("p1", SampleParent::default())], at(1)).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert_eq!(bound(&f, &scope, "a").await, None);
@@ -158,7 +158,7 @@ pub async fn missing_required_parent_names_the_record<F: SinkFixture>(f: F) {
     let parent = add_parent(&f, &scope, "p1").await;
     let good = [new_row("a", linked("p1")), new_row("b", Sample::default())];
     let rows = [good[0].clone(), new_row("bad", linked("p2")), good[1].clone()];
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     match sink.upsert_many(&mut tx, &scope, &rows, at(1)).await.unwrap_err() {
         SinkError::Record { external_id, class, .. } => {
             assert_eq!((external_id, class), (Some("bad".into()), "missing_parent"));

@@ -62,7 +62,7 @@ async fn only_own_rows<F: SinkFixture>(f: &F, here: &Scope, there: &Scope) {
 
 async fn list<F: SinkFixture>(f: &F, scope: &Scope, limit: u32) -> Vec<ListedRow> {
     let listing = f.listing::<Sample>(F::SAMPLES);
-    let mut tx = f.store().begin().await.unwrap();
+    let mut tx = f.store().begin_across_tenants().await.unwrap();
     let mut listed: Vec<ListedRow> = Vec::new();
     loop {
         let after = listed.last().map(|row| row.external_id.clone());

@@ -126,6 +126,100 @@ macro_rules! store_contract {
     };
 }
 
+/// The suite of erasing a tenant, for one [`StoreFixture`](crate::contract::StoreFixture).
+#[macro_export]
+macro_rules! eraser_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, eraser, Multi, eraser: [
+            erased_tenant_is_gone_and_others_stay,
+            counted_rows_are_those_erased,
+            erasing_goes_on_in_bounded_steps,
+        ]);
+    };
+}
+
+/// The suites of connected accounts, for one [`ConnectionFixture`](crate::contract::ConnectionFixture).
+#[macro_export]
+macro_rules! connection_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, connections, Single, connections: [
+            unknown_connection_is_nothing,
+            announced_connection_is_pending,
+            announcing_leaves_a_connection_alone,
+            grant_comes_back_whole,
+            grant_replaces_the_former_one,
+            rolled_back_grant_is_gone,
+            grant_goes_with_its_savepoint,
+            listed_by_id,
+            walked_in_pages,
+            found_by_account,
+            revoked_connection_has_no_secrets,
+            forgotten_connection_is_gone,
+            only_the_dead_are_revived,
+            sealing_anew_keeps_the_generation,
+            outdated_sealing_is_left_out,
+            hundreds_are_sealed_at_once,
+            newer_grants_of_the_same_user_are_counted,
+            own_grants_count_as_well,
+            grant_written_anew_is_not_counted,
+        ]);
+        $crate::__contract_suite!($fixture, connections_of_tenants, Multi, connections: [
+            tenants_have_their_own_connections,
+            connecting_without_tenant_is_refused,
+        ]);
+        $crate::__contract_suite!($fixture, refreshes, Single, refreshes: [
+            free_refresh_is_granted,
+            refresh_of_nothing_is_an_error,
+            held_refresh_is_refused,
+            one_of_many_may_refresh,
+            refreshed_secrets_are_kept,
+            saving_gives_the_right_up,
+            expired_right_is_taken_over,
+            stale_holder_is_fenced,
+            saving_twice_is_fenced,
+            new_grant_fences_a_refresh,
+            ended_grant_is_dead,
+            unresolved_exchange_is_told,
+            release_without_doubt_tells_nothing,
+            stale_release_does_nothing,
+        ]);
+        $crate::__contract_suite!($fixture, authorisations, Single, authorisations: [
+            begun_authorisation_comes_back_whole,
+            taken_authorisation_is_used,
+            one_of_many_takes_it,
+            unknown_state_is_unknown,
+            same_state_twice_is_refused,
+            ended_authorisations_are_cleared,
+        ]);
+        $crate::__contract_suite!($fixture, authorisations_of_tenants, Multi, authorisations: [
+            other_tenants_authorisation_is_unknown,
+        ]);
+    };
+}
+
+/// The suite of the inbox of webhooks, for one [`StoreFixture`](crate::contract::StoreFixture) whose store has one.
+#[macro_export]
+macro_rules! webhook_inbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, inbox, Single, inbox: [
+            nothing_waits_at_first,
+            staged_notices_come_back_in_order,
+            repeat_is_staged_once,
+            same_key_elsewhere_is_another_notice,
+            simultaneous_repeats_are_one,
+            rolled_back_notices_are_gone,
+            settling_goes_with_its_transaction,
+            backlog_is_counted,
+            purge_removes_what_was_settled_before,
+            thousands_of_notices_at_once,
+        ]);
+        $crate::__contract_suite!($fixture, inbox_tenancy, Multi, inbox: [
+            notices_are_apart,
+            staging_without_tenant_is_refused,
+        ]);
+    };
+}
+
 /// The suites of table sinks and their listing, for one [`SinkFixture`](crate::contract::SinkFixture).
 #[macro_export]
 macro_rules! sink_contract {
@@ -262,6 +356,36 @@ macro_rules! eav_contract {
     };
 }
 
+/// The suite of the outbox and its delivery, for one [`OutboxFixture`](crate::contract::outbox::OutboxFixture).
+#[macro_export]
+macro_rules! outbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, outbox, Single, outbox: [
+            committed_events_reach_every_consumer,
+            applied_changes_are_events,
+            new_consumer_starts_where_it_wants,
+            record_is_not_overtaken,
+            records_are_told_apart,
+            claim_takes_a_record_in_order,
+            ended_claim_is_claimed_again,
+            released_events_are_free,
+            rolled_back_claim_is_free,
+            simultaneous_claims_share,
+            consumers_and_lanes_are_apart,
+            failed_event_comes_again,
+            parked_event_waits_for_its_replay,
+            later_events_may_pass,
+            long_tail_of_a_parked_event_is_passed_by,
+            only_received_events_are_purged,
+            queues_tell_the_lag,
+            listener_is_told_of_commits,
+        ]);
+        $crate::__contract_suite!($fixture, outbox_of_tenants, Multi, outbox: [
+            events_keep_their_tenant,
+        ]);
+    };
+}
+
 /// The suite of change sources, for one [`SourceFixture`](crate::contract::SourceFixture).
 #[macro_export]
 macro_rules! source_contract {
@@ -298,6 +422,34 @@ macro_rules! custom_field_contract {
                 empty_fields_are_an_empty_stream,
                 removed_field_holds_up_no_other,
                 disturbances_are_not_seen,
+            ]
+        );
+    };
+}
+
+/// The suite of writers, for one [`WriterFixture`](crate::contract::WriterFixture).
+#[macro_export]
+macro_rules! writer_contract {
+    ($fixture:ty) => {
+        $crate::__writer_suite!(
+            $fixture,
+            [
+                nothing_is_nothing,
+                answers_stand_where_their_writes_do,
+                created_is_told_from_changed,
+                refused_record_holds_up_no_other,
+                create_again_finds_the_record,
+                update_again_changes_nothing,
+                archive_again_is_no_error,
+                fields_not_named_stay,
+                custom_fields_are_written_one_by_one,
+                null_clears,
+                stale_record_is_not_written_over,
+                present_version_is_written_over,
+                gone_record_is_told,
+                lost_answer_is_unknown,
+                any_text_arrives_as_it_is,
+                other_fields_are_never_sent,
             ]
         );
     };
@@ -370,6 +522,24 @@ macro_rules! __source_suite {
     };
 }
 
+/// The module of tests on a writer.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __writer_suite {
+    ($fixture:ty, [$($case:ident,)*]) => {
+        mod writer {
+            use super::*;
+
+            $(
+                #[tokio::test]
+                async fn $case() {
+                    $crate::contract::run_writer($crate::contract::writer::$case::<$fixture>).await;
+                }
+            )*
+        }
+    };
+}
+
 /// The module of tests on a source of custom fields.
 #[doc(hidden)]
 #[macro_export]
@@ -414,6 +584,8 @@ mod tests {
         let suites = [
             include_str!("adoption.rs"),
             include_str!("audit.rs"),
+            include_str!("authorisations.rs"),
+            include_str!("connections.rs"),
             include_str!("convergence.rs"),
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
@@ -421,13 +593,16 @@ mod tests {
             include_str!("eav.rs"),
             include_str!("emitter.rs"),
             include_str!("field_catalog.rs"),
+            include_str!("inbox.rs"),
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
             include_str!("local_changes.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
+            include_str!("outbox.rs"),
             include_str!("recorder.rs"),
+            include_str!("refreshes.rs"),
             include_str!("replay.rs"),
             include_str!("sink.rs"),
             include_str!("source.rs"),

@@ -108,7 +108,7 @@ pub async fn circles_are_refused<F: SinkFixture>(f: F) {
     let bound_before = bound(&f, &scope, "a").await;
     for (loser, winner) in [("p2", "p1"), ("p3", "p3")] {
         let sink = f.sink::<SampleParent>(&SAMPLE_PARENTS);
-        let mut tx = f.store().begin().await.unwrap();
+        let mut tx = f.store().begin_across_tenants().await.unwrap();
         match sink.redirect_many(&mut tx, &scope, &[merged(loser, winner)], at(2)).await.unwrap_err() {
             SinkError::Record { external_id, class, .. } => {
                 assert_eq!((external_id, class), (Some(loser.into()), "merge_cycle"));
@@ -191,7 +191,7 @@ pub async fn rolled_back_merge_moved_nothing<F: SinkFixture>(f: F) {
     add_parent(&f, &scope, "p2").await;
     add_children(&f, &scope, &[("a", "p1")]).await;
     let (store, sink) = (f.store(), f.sink::<SampleParent>(&SAMPLE_PARENTS));
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     sink.redirect_many(&mut tx, &scope, &[merged("p1", "p2")], at(2)).await.unwrap();
     store.rollback(tx).await.unwrap();
     add_children(&f, &scope, &[("b", "p1")]).await;

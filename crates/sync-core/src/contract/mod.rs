@@ -1,6 +1,6 @@
 //! The suites that every adapter of a port runs (feature `contract-tests`).
 //!
-//! An adapter implements [`StoreFixture`], [`SinkFixture`], [`SourceFixture`], [`CustomFieldFixture`] or [`LoopbackFixture`] for a type of its
+//! An adapter implements [`StoreFixture`], [`SinkFixture`], [`SourceFixture`], [`CustomFieldFixture`], [`WriterFixture`] or [`LoopbackFixture`] for a type of its
 //! tests and calls one macro per fixture. Each case becomes a test of its own, so that one failure hides no other:
 //!
 //! ```text
@@ -26,12 +26,15 @@
 
 mod crm;
 mod fixture;
+mod grants;
 mod macros;
 mod sample;
 mod setup;
 
 pub mod adoption;
 pub mod audit;
+pub mod authorisations;
+pub mod connections;
 pub mod convergence;
 pub mod cursors;
 pub mod custom_fields;
@@ -39,15 +42,20 @@ pub mod dead_letters;
 pub mod eav;
 pub mod emitter;
 pub mod entity;
+pub mod eraser;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
 pub mod local_changes;
 pub mod loopback;
 pub mod merges;
+pub mod mixed;
+pub mod outbox;
 pub mod pace;
 pub mod recorder;
+pub mod refreshes;
 pub mod replay;
 pub mod sink;
 pub mod source;
@@ -55,10 +63,11 @@ pub mod subscriptions;
 pub mod tenancy;
 pub mod unit_of_work;
 pub mod values;
+pub mod writer;
 
 pub use fixture::{
-    CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture, Tenancy, TxOf, run,
-    run_custom_fields, run_loopback, run_source,
+    ConnectionFixture, CustomFieldFixture, Eav, LoopbackFixture, SinkFixture, SourceFixture, StoreFixture,
+    Tenancy, TxOf, WriterFixture, run, run_custom_fields, run_loopback, run_source, run_writer,
 };
 pub use sample::{
     EAV_SAMPLES, EAV_SAMPLES_WITH_REQUIRED_PARENT, SAMPLE_PARENTS, SAMPLES, SAMPLES_WITH_REQUIRED_PARENT,

@@ -9,9 +9,10 @@ use crate::{
     RecordedItem, Run, RunId, RunItem, Scope, Store, Subscription, SubscriptionId, TenantId, UnitOfWork,
 };
 
-/// Runs `work` in a transaction of its own and commits.
+/// Runs `work` in a transaction of its own and commits. It is one across tenants, so that the store's queries alone
+/// keep them apart: what confines a tenant's transaction below them has tests of its own.
 pub(super) async fn commit<S: UnitOfWork, R>(store: &S, work: impl AsyncFnOnce(&mut S::Tx) -> R) -> R {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = work(&mut tx).await;
     store.commit(tx).await.unwrap();
     answer
@@ -147,13 +148,13 @@ pub(super) fn items_of_every_kind() -> Vec<RunItem> {
 
 /// The runs of a scope, newest first.
 pub(super) async fn read_runs<S: Store>(store: &S, scope: &Scope) -> Vec<Run> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.runs(&mut tx, scope, 100).await.unwrap()
 }
 
 /// All items of a run.
 pub(super) async fn read_items<S: Store>(store: &S, scope: &Scope, run: RunId) -> Vec<RecordedItem> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.items(&mut tx, scope, run, 0, 1_000_000).await.unwrap()
 }
 

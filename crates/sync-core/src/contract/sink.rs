@@ -219,11 +219,11 @@ pub async fn writing_without_tenant_is_refused<F: SinkFixture>(f: F) {
     }
     let (store, sink) = (f.store(), f.sink::<Sample>(F::SAMPLES));
     let nobody = Scope { tenant: None, ..subscribe_as(&*store, Some("a"), "connection").await };
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = sink.upsert_many(&mut tx, &nobody, &[named("a")], at(1)).await.map(drop);
     assert!(matches!(answer, Err(SinkError::Store(StoreError::MissingTenantId(_)))), "{answer:?}");
     drop(tx);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = sink.soft_delete_many(&mut tx, &nobody, &["a".into()], at(1)).await.map(drop);
     assert!(matches!(answer, Err(SinkError::Store(StoreError::MissingTenantId(_)))), "{answer:?}");
 }
@@ -279,7 +279,7 @@ pub async fn rolled_back_rows_are_gone<F: SinkFixture>(f: F) {
     write(&f, F::SAMPLES, &scope, &kept).await;
     let asked = ["a", "b", "c"].map(ExternalId::from);
     let before = find::<F, Sample>(&f, F::SAMPLES, &scope, &asked).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let changed = Upsert { exists: true, record: filled(), ..kept[0].clone() };
     sink.upsert_many(&mut tx, &scope, &[changed, named("c")], at(2)).await.unwrap();
     sink.soft_delete_many(&mut tx, &scope, &["b".into()], at(2)).await.unwrap();
@@ -335,7 +335,7 @@ pub(super) async fn find<F: SinkFixture, T: Canonical>(
     scope: &Scope,
     ids: &[ExternalId],
 ) -> Vec<Option<LocalRow<T>>> {
-    let mut tx = f.store().begin().await.unwrap();
+    let mut tx = f.store().begin_across_tenants().await.unwrap();
     f.sink::<T>(table).find_many(&mut tx, scope, ids).await.unwrap()
 }
 
@@ -376,7 +376,7 @@ async fn apart<F: SinkFixture>(f: &F, here: &Scope, there: &Scope) {
 async fn record_fault<F: SinkFixture>(f: &F, scope: &Scope, bad: Sample) {
     let (store, sink) = (f.store(), f.sink::<Sample>(F::SAMPLES));
     let rows = [named("a"), new_row("bad", bad), named("b")];
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     match sink.upsert_many(&mut tx, scope, &rows, at(1)).await.unwrap_err() {
         SinkError::Record { external_id, class, reason } => {
             assert_eq!((external_id, class), (Some("bad".into()), "text"));

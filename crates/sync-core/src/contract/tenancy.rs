@@ -61,7 +61,7 @@ pub async fn subscriptions_are_apart<F: StoreFixture>(f: F) {
     let a = subscribe_as(&*store, Some("a"), "connection").await;
     let b = subscribe_as(&*store, Some("b"), "connection").await;
     let tenant = TenantId::from("a");
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let listed = store.subscriptions(&mut tx, Some(&tenant)).await.unwrap();
     assert_eq!(listed.iter().map(|s| s.id).collect::<Vec<_>>(), [a.subscription]);
     assert_eq!(store.subscription(&mut tx, Some(&tenant), b.subscription).await.unwrap(), None);
@@ -74,13 +74,13 @@ pub async fn positions_are_apart<F: StoreFixture>(f: F) {
     let store = f.store();
     let (a, thief) = with_thief(&*store).await;
     commit(&*store, async |tx| store.put_cursor(tx, &a, &Cursor::new("1")).await.unwrap()).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let refused = store.cursor(&mut tx, &thief).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
     let refused = store.put_cursor(&mut tx, &thief, &Cursor::new("2")).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
     drop(tx);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.cursor(&mut tx, &a).await.unwrap(), Some(Cursor::new("1")));
 }
 
@@ -92,7 +92,7 @@ pub async fn audit_is_apart<F: StoreFixture>(f: F) {
     commit(&*store, async |tx| store.record_items(tx, &a, run, &[item(1, "r1")], at(1)).await.unwrap()).await;
     assert!(read_runs(&*store, &thief).await.is_empty());
     assert!(read_items(&*store, &thief, run).await.is_empty());
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert!(store.history(&mut tx, &thief, &ExternalId::from("r1")).await.unwrap().is_empty());
     assert_eq!(store.history(&mut tx, &a, &ExternalId::from("r1")).await.unwrap().len(), 1);
     drop(tx);
@@ -104,10 +104,10 @@ pub async fn runs_are_apart<F: StoreFixture>(f: F) {
     let store = f.store();
     let (a, thief) = with_thief(&*store).await;
     let run = open_run(&*store, &a).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.record_progress(&mut tx, &thief, run, 1, &Counts::default(), None).await.unwrap_err();
     drop(tx);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.close_run(&mut tx, &thief, run, &end()).await.unwrap_err();
     drop(tx);
     let closed =
@@ -133,7 +133,11 @@ pub async fn letters_are_apart<F: StoreFixture>(f: F) {
         store.resolve(tx, &thief, &[parked.id], Resolution::Applied, at(9)).await.unwrap();
     })
     .await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
+    let refused = store.park(&mut tx, &thief, &[letter(run, "r1")]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
+    drop(tx);
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.list(&mut tx, &a, &all, 10).await.unwrap(), [parked]);
 }
 
@@ -188,7 +192,7 @@ async fn refused<S: Store>(
     store: &S,
     call: impl AsyncFnOnce(&mut S::Tx) -> Result<(), StoreError>,
 ) {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = call(&mut tx).await;
     assert!(matches!(answer, Err(StoreError::MissingTenantId(_))), "{what}: {answer:?}");
 }

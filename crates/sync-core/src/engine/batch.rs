@@ -9,7 +9,8 @@ use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
-    LocalId, Operation, Payload, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
+    LocalId, Operation, Payload, Provenance, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert,
+    Version,
 };
 
 /// Why a batch did not commit.
@@ -50,7 +51,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     ) -> Result<Committed, BatchError> {
         let echoes = self.find_echoes(run, batch).await;
         let records = Records::of(batch);
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         failpoint!("batch.begun");
         self.ports.leases.renew(&mut tx, &run.scope, &run.lease, self.clock.now()).await?;
         let letters = self.open_letters(&mut tx, run, &records).await?;
@@ -117,7 +118,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         run: &ActiveRun,
         committed: &Committed,
     ) -> Result<bool, StoreError> {
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         let fresh = self.note_progress(&mut tx, run, committed).await?;
         self.ports.unit_of_work.rollback(tx).await?;
         Ok(!fresh)
@@ -185,8 +186,27 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             ports.cursors.put_cursor(tx, scope, cursor).await?;
         }
         failpoint!("batch.cursor_moved");
+        self.settle_notices(tx, run, batch).await?;
+        failpoint!("batch.notices_settled");
         let fresh = self.note_progress(tx, run, &ledger.committed).await?;
         Ok(fresh.then_some(ledger.committed))
+    }
+
+    /// Settles the notices that became the changes of this batch, where they came from an inbox (INV-INB-2).
+    async fn settle_notices(
+        &self,
+        tx: &mut S::Tx,
+        run: &ActiveRun,
+        batch: &[Change<T>],
+    ) -> Result<(), StoreError> {
+        let Some(inbox) = &self.ports.inbox else { return Ok(()) };
+        let is_notice = |change: &&Change<T>| change.source == Provenance::Webhook;
+        let keys = batch.iter().filter(is_notice).filter_map(|change| change.dedup_key.clone());
+        let keys: Vec<Box<str>> = keys.collect();
+        if keys.is_empty() {
+            return Ok(());
+        }
+        inbox.settle(tx, &run.scope, &keys, self.clock.now()).await.map(drop)
     }
 
     /// Takes away edits that wait no longer, and asks what only a person can decide. Of records that could not be

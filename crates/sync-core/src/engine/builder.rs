@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{EngineOptions, ExecuteSync};
 use crate::writeback::PendingEdits;
 use crate::{
-    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ConflictPolicy, ContractedFields, CustomFieldPolicy,
-    DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter, LayeredSource,
-    LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store, StorePorts,
-    SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WritebackPorts,
+    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ConflictPolicy, ContractedFields,
+    CustomFieldPolicy, DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter,
+    LayeredSource, LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store,
+    StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox, WritebackPorts,
 };
 
 /// Makes the middleware of the entity's contracts, once the store is known.
@@ -20,6 +20,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     ports: Option<StorePorts<S>>,
     recorder: Option<Arc<dyn RunRecorder<S::Tx>>>,
     emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
+    inbox: Option<Arc<dyn WebhookInbox<S::Tx>>>,
     source: Option<Arc<dyn ChangeSource<T>>>,
     source_per_request: bool,
     middleware: Vec<Arc<dyn ChangeMiddleware<T>>>,
@@ -44,6 +45,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             ports: None,
             recorder: None,
             emitter: None,
+            inbox: None,
             source: None,
             source_per_request: false,
             middleware: Vec::new(),
@@ -90,6 +92,14 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     #[must_use]
     pub fn emitter(mut self, emitter: Arc<dyn ChangeEmitter<S::Tx>>) -> Self {
         self.emitter = Some(emitter);
+        self
+    }
+
+    /// Settles notices of webhooks here, in the transaction of the batch that applies them: those whose dedup keys the
+    /// changes carry. None by default.
+    #[must_use]
+    pub fn inbox(mut self, inbox: Arc<dyn WebhookInbox<S::Tx>>) -> Self {
+        self.inbox = Some(inbox);
         self
     }
 
@@ -217,6 +227,9 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         }
         if let Some(emitter) = self.emitter {
             ports.emitter = Some(emitter);
+        }
+        if let Some(inbox) = self.inbox {
+            ports.inbox = Some(inbox);
         }
         let contracts = self.contracts.map(|make| Arc::new(make(Arc::clone(&ports.unit_of_work))));
         if let Some(contracts) = &contracts {

@@ -43,7 +43,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     pub(crate) async fn open(&self, request: &RunRequest<T>) -> Result<ActiveRun, SyncError> {
         let scope = self.scope(request);
         let now = self.clock.now();
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
         let lease = match self
             .ports
             .leases
@@ -89,7 +89,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 
     /// Proves between batches that the lease is still ours.
     pub(crate) async fn renew_lease(&self, run: &ActiveRun) -> Result<(), StoreError> {
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         self.ports.leases.renew(&mut tx, &run.scope, &run.lease, self.clock.now()).await?;
         self.ports.unit_of_work.commit(tx).await
     }
@@ -130,7 +130,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     async fn try_record_end(&self, run: &ActiveRun, end: &crate::RunEnd) -> Result<(), StoreError> {
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         self.ports.recorder.close_run(&mut tx, &run.scope, run.id, end).await?;
         self.ports.leases.release(&mut tx, &run.scope, &run.lease).await?;
         self.ports.unit_of_work.commit(tx).await

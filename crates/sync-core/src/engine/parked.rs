@@ -35,7 +35,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     async fn due_letters(&self, run: &ActiveRun) -> Result<Vec<DeadLetter>, StoreError> {
-        let mut tx = self.ports.unit_of_work.begin().await?;
+        let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         let (now, limit) = (self.clock.now(), self.options.retries_per_run);
         let letters = self.ports.dead_letters.due(&mut tx, &run.scope, now, limit).await?;
         self.ports.unit_of_work.rollback(tx).await?;

@@ -130,7 +130,7 @@ impl<T: Send + Sync + 'static, S: UnitOfWork> Sweep<T, S> {
         let mut rows = HashMap::new();
         let mut after: Option<ExternalId> = None;
         loop {
-            let mut tx = self.unit_of_work.begin().await?;
+            let mut tx = self.unit_of_work.begin_for(self.scope.tenant.as_ref()).await?;
             let page = self.local.list_live(&mut tx, &self.scope, after.as_ref(), CHUNK).await?;
             self.unit_of_work.rollback(tx).await?;
             let Some(last) = page.last() else { return Ok(rows) };

@@ -96,7 +96,7 @@ impl<T: Canonical, S: UnitOfWork> FieldTracker<T, S> {
         scope: &Scope,
         mut change: impl FnMut(&mut KnownField) -> Option<R> + Send,
     ) -> Result<Vec<R>, StoreError> {
-        let mut tx = self.unit_of_work.begin().await?;
+        let mut tx = self.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
         self.catalog.hold_fields(&mut tx, scope).await?;
         let mut told = Vec::new();
         let mut changed = Vec::new();

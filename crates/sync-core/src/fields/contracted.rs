@@ -48,7 +48,7 @@ impl<S: UnitOfWork> ContractedFields<S> {
 
     async fn gate<T: Canonical>(self: Arc<Self>, subscription: Subscription) -> Result<Gate, StoreError> {
         let scope = scope_of::<T>(&subscription, &self.provider);
-        let mut tx = self.unit_of_work.begin().await?;
+        let mut tx = self.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
         let known = self.catalog.known_fields(&mut tx, &scope).await?;
         self.unit_of_work.rollback(tx).await?;
         Ok(Gate::new(known, self.policy))

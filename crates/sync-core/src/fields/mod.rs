@@ -67,7 +67,7 @@ impl<T: Canonical, S: UnitOfWork> FieldTracker<T, S> {
         let scope = self.scope(subscription);
         let remote = self.source.custom_fields(subscription).await?;
         let n_fields = remote.len();
-        let mut tx = self.unit_of_work.begin().await?;
+        let mut tx = self.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
         self.catalog.hold_fields(&mut tx, &scope).await?;
         let known = self.catalog.known_fields(&mut tx, &scope).await?;
         let first = known.is_none();

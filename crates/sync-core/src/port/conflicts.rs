@@ -18,8 +18,12 @@ pub trait ConflictStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn open_conflicts(&self, tx: &mut Tx, scope: &Scope, conflicts: &[Conflict])
-    -> Result<(), StoreError>;
+    async fn open_conflicts(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        conflicts: &[Conflict],
+    ) -> Result<(), StoreError>;
 
     /// What is not closed about these records, decided or not.
     ///
@@ -36,7 +40,12 @@ pub trait ConflictStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn list_conflicts(&self, tx: &mut Tx, scope: &Scope, limit: u32) -> Result<Vec<Conflict>, StoreError>;
+    async fn list_conflicts(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        limit: u32,
+    ) -> Result<Vec<Conflict>, StoreError>;
 
     /// Takes a side. The next outbound run carries it out, if the CRM still holds what was decided upon.
     ///

@@ -4,16 +4,22 @@
 //! parked changes and cursor are committed together or not at all (R9).
 
 pub mod audit;
+pub mod authorisations;
 pub mod clock;
 pub mod conflicts;
+pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
 pub mod emitter;
+pub mod eraser;
 pub mod field_catalog;
+pub mod inbox;
 pub mod leases;
 pub mod local_changes;
 pub mod loopback;
+pub mod outbox;
 pub mod recorder;
+pub mod refreshes;
 pub mod sink;
 pub mod source;
 pub mod subscriptions;

@@ -19,6 +19,10 @@ pub trait UnitOfWork: Send + Sync + 'static {
 
     /// Opens a transaction that may write.
     ///
+    /// A store that keeps tenants apart below its queries confines it to the rows of no tenant, of which there are
+    /// none where tenants are told apart: use [`begin_for`](Self::begin_for) for a tenant's rows, and
+    /// [`begin_across_tenants`](Self::begin_across_tenants) for work on everybody's.
+    ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the store can't be reached.
     async fn begin(&self) -> Result<Self::Tx, StoreError>;
@@ -26,12 +30,23 @@ pub trait UnitOfWork: Send + Sync + 'static {
     /// Opens a transaction for the rows of one tenant; `None` where tenants are not told apart.
     ///
     /// A store that keeps tenants apart below its queries confines the transaction to the tenant's rows. By
-    /// default the same as [`begin`](Self::begin).
+    /// default the same as [`begin`](Self::begin): the queries alone keep tenants apart.
+    ///
+    /// # Errors
+    /// As [`begin`](Self::begin); [`StoreError::MissingTenantId`] where tenants are told apart and none is given.
+    async fn begin_for<'a>(&self, tenant: Option<&'a TenantId>) -> Result<Self::Tx, StoreError> {
+        let _ = tenant;
+        self.begin().await
+    }
+
+    /// Opens a transaction for work on the rows of all tenants: routing what arrives, draining queues, listing
+    /// everybody's subscriptions. By default the same as [`begin`](Self::begin).
+    ///
+    /// Find out here whose work it is, and do the work itself in a transaction of [`begin_for`](Self::begin_for).
     ///
     /// # Errors
     /// As [`begin`](Self::begin).
-    async fn begin_for<'a>(&self, tenant: Option<&'a TenantId>) -> Result<Self::Tx, StoreError> {
-        let _ = tenant;
+    async fn begin_across_tenants(&self) -> Result<Self::Tx, StoreError> {
         self.begin().await
     }
 

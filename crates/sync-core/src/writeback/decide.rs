@@ -116,7 +116,8 @@ impl<T: Canonical> Step<T> {
 
     fn intent(&self, rules: &Rules<'_>, operation: EditOperation, fields: ChangedFields) -> Intent {
         let earlier = self.claim.standing.as_ref().and_then(|standing| standing.intent.as_ref());
-        let again = earlier.filter(|earlier| earlier.operation == operation && operation == EditOperation::Create);
+        let again =
+            earlier.filter(|earlier| earlier.operation == operation && operation == EditOperation::Create);
         Intent {
             id: again.map_or_else(|| IntentId((rules.next_id)()), |earlier| earlier.id),
             operation,
@@ -176,10 +177,11 @@ impl<T: Canonical> Step<T> {
                 changed.push(T::FIELDS[field].name, crate::FieldValue::Null, value.to_owned());
             }
         }
-        let key = self.claim.row.as_ref().map_or_else(
-            || LocalId::new(self.claim.folded.external_id.as_str()),
-            |row| row.local_id.clone(),
-        );
+        let key = self
+            .claim
+            .row
+            .as_ref()
+            .map_or_else(|| LocalId::new(self.claim.folded.external_id.as_str()), |row| row.local_id.clone());
         let intent = self.intent(rules, EditOperation::Create, changed);
         What::Send { op: RemoteOp::Create { key, record, fields: sent }, intent }
     }
@@ -235,8 +237,7 @@ impl<T: Canonical> Step<T> {
         if let Err(parent) = self.linked(rules, &mut ours, names.into_iter()) {
             return wait("parent", &format!("its parent {parent} is not in the CRM yet"));
         }
-        let intent =
-            Intent { version, ..self.intent(rules, EditOperation::Update, changed) };
+        let intent = Intent { version, ..self.intent(rules, EditOperation::Update, changed) };
         let id = self.claim.folded.external_id.clone();
         What::Send { op: RemoteOp::Update { id, record: ours, fields: sent, expected: version }, intent }
     }
@@ -257,10 +258,8 @@ impl<T: Canonical> Step<T> {
         let verdict = if changed { self.stance(rules, version).record(edited_at) } else { Verdict::Local };
         match verdict {
             Verdict::Local | Verdict::Agreed => {
-                let intent = Intent {
-                    version,
-                    ..self.intent(rules, EditOperation::Delete, ChangedFields::default())
-                };
+                let intent =
+                    Intent { version, ..self.intent(rules, EditOperation::Delete, ChangedFields::default()) };
                 What::Send { op: RemoteOp::Archive { id: self.claim.folded.external_id.clone() }, intent }
             }
             Verdict::Remote => What::RestoreHere,

@@ -200,7 +200,8 @@ pub(super) fn operation_of(operation: EditOperation) -> Operation {
 
 /// Custom fields that were taken out are meant to be empty: a field that is missing says nothing.
 fn empty_removed<T: Canonical>(before: &T, after: &mut T) {
-    let Some(names) = before.custom().map(|all| all.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
+    let Some(names) =
+        before.custom().map(|all| all.iter().map(|(name, _)| name.to_owned()).collect::<Vec<_>>())
     else {
         return;
     };

@@ -305,7 +305,8 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             failpoint!("outbound.written");
             self.reread_versions(request, &writes, &mut written).await;
         }
-        let lost = broken.as_ref().map_or_else(|| "the writer gave no answer".to_owned(), ToString::to_string);
+        let lost =
+            broken.as_ref().map_or_else(|| "the writer gave no answer".to_owned(), ToString::to_string);
         let mut written = written.into_iter();
         let fates = steps.iter().map(|step| match &step.what {
             What::Send { .. } => {

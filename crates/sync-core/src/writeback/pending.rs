@@ -216,10 +216,12 @@ impl Pending {
     pub(crate) fn remainder(&self) -> Option<Remainder> {
         let outcome = &self.outcome;
         if outcome.all_done {
-            return Some(Remainder { gone: self.edits.iter().map(|edit| edit.id).collect(), shrunk: Vec::new() });
+            return Some(Remainder {
+                gone: self.edits.iter().map(|edit| edit.id).collect(),
+                shrunk: Vec::new(),
+            });
         }
-        (!outcome.done.is_empty())
-            .then(|| Remainder::of(&self.edits, |field| !outcome.done.contains(field)))
+        (!outcome.done.is_empty()).then(|| Remainder::of(&self.edits, |field| !outcome.done.contains(field)))
     }
 
     /// Whether nothing of the record waits any longer.

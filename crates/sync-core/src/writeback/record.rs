@@ -282,7 +282,10 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             fields::set(&mut record, &edited.field, &edited.to);
         }
         let told = record.clone();
-        later.iter().flat_map(|later| &later.fields).for_each(|edited| fields::set(&mut record, &edited.field, &edited.to));
+        later
+            .iter()
+            .flat_map(|later| &later.fields)
+            .for_each(|edited| fields::set(&mut record, &edited.field, &edited.to));
         outcome.changed = self.diff(None, told);
         if later.iter().any(|later| later.operation == Some(EditOperation::Delete)) {
             return; // the deletion is the next to be sent; the row stays as it is

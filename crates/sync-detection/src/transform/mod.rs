@@ -14,6 +14,7 @@
 
 mod build;
 mod error;
+mod invert;
 mod number;
 mod text;
 mod time;

@@ -39,8 +39,8 @@ mod suggest;
 
 pub use access::{FieldRead, FieldView, ProviderView, pascal_case, snake_case};
 pub use config::{
-    ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig, FieldConfig, Mode,
-    ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
+    ConflictConfig, ConflictWord, ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig,
+    FieldConfig, Mode, ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
 };
 pub use file::{EntityFile, EntityNames, KnownEntities};
 pub use problem::{Problem, Problems};

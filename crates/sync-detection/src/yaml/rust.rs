@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sync_core::FieldKind;
 use sync_core::value::{parse_decimal, parse_instant};
 
-use super::FieldRead;
+use super::{ConflictConfig, ConflictWord, FieldRead};
 use crate::transform::{Otherwise, ValueMap};
 use crate::{
     CursorConfig, CursorKind, DetectionConfig, DetectionMode, FieldMapping, Filter, FilterOp, FilterValue,
@@ -43,15 +43,37 @@ impl FieldRead<'_> {
 }
 
 impl FieldMapping {
-    /// The constant expression: `FieldMapping::new("Name", "name")`.
+    /// The constant expression: `FieldMapping::new("Name", "name")`, of a field that is never written
+    /// `FieldMapping::new("IsWon", "won").read_only()`.
     #[must_use]
     pub fn to_rust(&self) -> String {
         let (source, target) = (text(&self.source), text(&self.target));
+        let read_only = if self.write { "" } else { ".read_only()" };
         if self.transforms.is_empty() {
-            return format!("FieldMapping::new({source}, {target})");
+            return format!("FieldMapping::new({source}, {target}){read_only}");
         }
         let transforms: Vec<String> = self.transforms.iter().map(Transform::to_rust).collect();
-        format!("FieldMapping::through({source}, {target}, const {{ &[{}] }})", transforms.join(", "))
+        let transforms = transforms.join(", ");
+        format!("FieldMapping::through({source}, {target}, const {{ &[{transforms}] }}){read_only}")
+    }
+}
+
+impl ConflictConfig {
+    /// The constant expression: `ConflictPolicy::ASK`, or the policy with `ConflictRule`s.
+    #[must_use]
+    pub fn to_rust(&self) -> String {
+        if *self == Self::default() {
+            return "ConflictPolicy::ASK".to_owned();
+        }
+        let rule = |word: ConflictWord| match word {
+            ConflictWord::Newest => "ConflictRule::Newest",
+            ConflictWord::Local => "ConflictRule::LocalWins",
+            ConflictWord::Remote => "ConflictRule::RemoteWins",
+            ConflictWord::Ask => "ConflictRule::Ask",
+        };
+        let fields: Vec<_> =
+            self.fields.iter().map(|(name, word)| format!("({}, {})", text(name), rule(*word))).collect();
+        format!("ConflictPolicy {{ default: {}, fields: &[{}] }}", rule(self.default), fields.join(", "))
     }
 }
 

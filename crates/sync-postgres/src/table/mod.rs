@@ -22,10 +22,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Adoption, Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError, StoreError,
-    SyncSink, TableDef, Upsert, Version,
+    Adoption, Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError,
+    StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
+use crate::copy::CopyTarget;
 use crate::tx::PgTx;
 use columns::Columns;
 use custom::Eav;
@@ -43,7 +44,7 @@ struct Plan {
     links: Vec<Link>,
     eav: Option<Eav>,
     find: String,
-    copy: String,
+    copy: CopyTarget,
     upsert: String,
     delete: String,
     list: String,
@@ -61,7 +62,7 @@ impl<T: Canonical> PgTableSink<T> {
             links: links::of::<T>(&def),
             eav: (def.custom_fields == CustomFieldStore::Eav).then(|| Eav::of(&columns)),
             find: find::statement(&columns, false),
-            copy: upsert::copy_statement(&columns),
+            copy: upsert::copy_target(&columns),
             upsert: upsert::upsert_statement(&columns, false),
             delete: delete::statement(&columns),
             list: listing::statement(&columns, false),

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use super::columns::Columns;
 use super::links::{self, Resolved};
 use super::{Plan, custom, merges};
-use crate::copy::{self, Column, ColumnType, CopyRows};
+use crate::copy::{self, Column, ColumnType, CopyRows, CopyTarget};
 use crate::error::{is_unique_violation, sink_error};
 use crate::tx::PgTx;
 
@@ -25,13 +25,20 @@ const DURING: &str = "writing rows";
 /// Characters that one text field may have.
 const LONGEST_TEXT: usize = 1_000_000;
 
-pub(super) fn copy_statement(columns: &Columns) -> String {
-    let names: String = columns.contents().map(|(name, _)| format!(", {name}")).collect();
-    format!(
-        "copy {} (id, tenant_id, connection_id, external_id, provider, remote_version, created_at, updated_at{names}) \
-         from stdin (format binary)",
-        columns.table
-    )
+/// Where new rows go.
+pub(super) fn copy_target(columns: &Columns) -> CopyTarget {
+    use ColumnType::{Instant, Int, Text, Uuid};
+    let keys = [
+        ("id", Uuid),
+        ("tenant_id", Text),
+        ("connection_id", Text),
+        ("external_id", Text),
+        ("provider", Text),
+        ("remote_version", Int),
+        ("created_at", Instant),
+        ("updated_at", Instant),
+    ];
+    CopyTarget::new(&columns.table, keys.into_iter().chain(columns.contents()))
 }
 
 /// Answers only the rows that got another id than the one given. With `document`, the column for custom fields that
@@ -141,7 +148,7 @@ async fn copy_rows<T: Canonical>(
     }
 
     tx.savepoint().await?;
-    match tx.copy(&plan.copy, out.finish()).await {
+    match tx.copy(&plan.copy, out).await {
         Ok(()) => {
             tx.release_savepoint().await?;
             Ok(true)

@@ -2,7 +2,7 @@
 //! which they are written.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures::TryStreamExt;
 use sqlx::postgres::PgRow;
@@ -10,7 +10,7 @@ use sync_core::{Canonical, FieldKind, FieldValue, Scope, SinkError, StoreError, 
 use uuid::Uuid;
 
 use super::find;
-use crate::copy::{self, Column, ColumnType, CopyRows};
+use crate::copy::{self, Column, ColumnType, CopyRows, CopyTarget};
 use crate::decode;
 use crate::error::{sink_error, store_error};
 use crate::tx::PgTx;
@@ -50,8 +50,11 @@ const NAMED_VALUES: &str = concat!(
     values_of!("$4")
 );
 
-const COPY: &str =
-    concat!("copy custom_field_values (row_id, ", value_columns!(), ") from stdin (format binary)");
+static TARGET: LazyLock<CopyTarget> = LazyLock::new(|| {
+    let keys = [("row_id", ColumnType::Uuid), ("definition_id", ColumnType::Int), ("kind", ColumnType::Text)];
+    let values = ["bool_value", "number_value", "text_value", "date_value", "instant_value", "json_value"];
+    CopyTarget::new("custom_field_values", keys.into_iter().chain(values.into_iter().zip(VALUE_TYPES)))
+});
 
 const PUT: &str = concat!(
     "insert into custom_field_values (row_id, ",
@@ -213,7 +216,7 @@ impl Copied {
         }
         let Self { out, rows: of_lines } = self;
         let name = |line: usize| Some(&rows[*of_lines.get(line.checked_sub(1)?)?].external_id);
-        tx.copy(COPY, out.finish()).await.map_err(sink_error(WRITING, name))
+        tx.copy(&TARGET, out).await.map_err(sink_error(WRITING, name))
     }
 }
 

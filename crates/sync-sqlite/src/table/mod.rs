@@ -23,8 +23,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sync_core::{
-    Adoption, Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge, Scope,
-    SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
+    Adoption, Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge,
+    Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::{Bound, SqliteTx};
@@ -205,7 +205,7 @@ impl<T> fmt::Debug for SqliteTableSink<T> {
 }
 
 /// A name as SQL takes it literally.
-fn quoted(name: &str) -> String {
+pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

@@ -44,7 +44,7 @@ pub(super) fn all(model: &Model, migrations: &dyn Fn(&Entity) -> Vec<String>, fi
             .to_owned();
         files.rust(
             &format!("crates/sync-wiring/src/generated/{}.rs", super::names::snake(provider)),
-            text + &wiring::provider(provider),
+            text + &wiring::provider(provider, model.writers.contains(provider)),
         );
     }
     files.rust("crates/hexsync/src/generated.rs", header + &program::file(model));

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod carried;
 mod client;
 mod custom;
 mod cursor;
@@ -9,6 +10,7 @@ mod map;
 mod poll;
 mod record;
 
+pub use carried::carried;
 pub use client::__Provider__Client;
 pub use custom::__Provider__Fields;
 pub use fetch::__Provider__Fetcher;

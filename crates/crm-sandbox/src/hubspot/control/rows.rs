@@ -107,6 +107,33 @@ impl LinkSpec {
     }
 }
 
+/// Who changes rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChangeSource {
+    /// A person.
+    #[default]
+    CrmUi,
+    /// An import of a person.
+    Import,
+    /// A workflow.
+    AutomationPlatform,
+    /// The app with this id; 42 is the one that signs in here.
+    Integration(u64),
+}
+
+impl ChangeSource {
+    /// As written in history and webhooks, and the app.
+    fn parts(self) -> (&'static str, Option<u64>) {
+        match self {
+            Self::CrmUi => ("CRM_UI", None),
+            Self::Import => ("IMPORT", None),
+            Self::AutomationPlatform => ("AUTOMATION_PLATFORM", None),
+            Self::Integration(app) => ("API", Some(app)),
+        }
+    }
+}
+
 /// A list of changes that belong together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -115,6 +142,8 @@ pub struct RowChanges {
     pub stamp: Option<String>,
     /// Search finds the rows as they were for so many simulated milliseconds; the account's index lag when absent.
     pub index_after_ms: Option<u32>,
+    /// Who makes them, as subscribers are told; a user of the account when absent.
+    pub source: ChangeSource,
     /// The changes, carried out in order.
     pub ops: Vec<RowChange>,
 }
@@ -211,7 +240,10 @@ impl HubspotControl {
     /// return the survivor, associations the first row.
     #[must_use]
     pub fn apply(&self, changes: &RowChanges) -> Vec<Result<u64, RowError>> {
+        let (source, app) = changes.source.parts();
         let options = WriteOptions {
+            source,
+            app,
             stamp: changes.stamp.as_deref().and_then(time::parse_instant),
             index_after: changes.index_after_ms.map(i64::from),
             ..WriteOptions::admin()
@@ -244,7 +276,7 @@ fn one(account: &mut Account, change: &RowChange, options: WriteOptions) -> Resu
         }
         RowChange::Purge { object, id } => {
             let object = account.object_or_refuse(object)?;
-            if account.purge(object, *id) { Ok(*id) } else { Err(RowError::no_object(id)) }
+            if account.forget(object, *id, options) { Ok(*id) } else { Err(RowError::no_object(id)) }
         }
         RowChange::Merge { object, winner, loser } => {
             let object = account.object_or_refuse(object)?;

@@ -90,7 +90,7 @@ impl<'a> Script<'a> {
 
     fn purge(&mut self, object: usize, ids: &[u64]) {
         for id in ids {
-            if self.account.purge(object, *id) {
+            if self.account.forget(object, *id, WriteOptions::admin()) {
                 let key = self.key(object, *id);
                 self.done.purged.push(key);
             }

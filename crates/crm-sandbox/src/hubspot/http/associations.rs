@@ -53,7 +53,7 @@ fn write_link(account: &Account, pair: Pair, to: u64, types: &[u32], out: &mut V
     out.extend_from_slice(b"]}");
 }
 
-pub(super) fn category(category: Category) -> &'static str {
+pub(in crate::hubspot) fn category(category: Category) -> &'static str {
     match category {
         Category::HubspotDefined => "HUBSPOT_DEFINED",
         Category::UserDefined => "USER_DEFINED",

@@ -169,12 +169,17 @@ impl Outcome {
 }
 
 /// Rows as they were before a batch, to go back to when it fails as a whole.
-#[derive(Default)]
 struct Undo {
     before: Vec<(u64, Option<Row>)>,
+    /// What subscribers had been told before.
+    events: usize,
 }
 
 impl Undo {
+    fn new(account: &Account) -> Self {
+        Self { before: Vec::new(), events: account.events.mark() }
+    }
+
     fn remember(&mut self, account: &Account, object: usize, id: u64) {
         self.before.push((id, account.tables[object].row(id).cloned()));
     }
@@ -189,6 +194,8 @@ impl Undo {
             }
         }
         account.generation += 1;
+        account.events.forget_after(self.events);
+        account.guards.enrolled.clear();
     }
 }
 
@@ -197,7 +204,7 @@ fn create(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
     let mut account = state.account_mut();
     let object = account.object_or_refuse(name)?;
     let partial = inputs.iter().all(|input| input.object_write_trace_id.is_some());
-    let (mut done, mut undo) = (Outcome::default(), Undo::default());
+    let (mut done, mut undo) = (Outcome::default(), Undo::new(&account));
     for input in &inputs {
         match (create_row(&mut account, object, input), input.object_write_trace_id.as_deref()) {
             (Ok(id), _) => {
@@ -241,7 +248,7 @@ fn update(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
     let mut account = state.account_mut();
     let object = account.object_or_refuse(name)?;
     let partial = inputs.iter().all(|input| input.object_write_trace_id.is_some());
-    let (mut done, mut undo, mut missing) = (Outcome::default(), Undo::default(), Vec::new());
+    let (mut done, mut undo, mut missing) = (Outcome::default(), Undo::new(&account), Vec::new());
     for input in &inputs {
         let key = input.key();
         account.check_id_property(object, input.id_property.as_deref())?;
@@ -277,7 +284,7 @@ fn upsert(state: &State, call: &Call, name: &str) -> Result<Answer, ApiError> {
     let object = account.object_or_refuse(name)?;
     let by_email = inputs.iter().any(|input| input.id_property.as_deref() == Some("email"));
     let partial = !by_email && inputs.iter().all(|input| input.object_write_trace_id.is_some());
-    let (mut done, mut undo) = (Outcome::default(), Undo::default());
+    let (mut done, mut undo) = (Outcome::default(), Undo::new(&account));
     for input in &inputs {
         let property = input.id_property.as_deref().filter(|name| *name != "hs_object_id");
         let property = property.ok_or_else(|| {

@@ -23,6 +23,11 @@ struct Advance {
 }
 
 #[derive(Deserialize)]
+struct LostAnswers {
+    times: u64,
+}
+
+#[derive(Deserialize)]
 struct DailyLimit {
     used: u64,
     max: u64,
@@ -63,12 +68,35 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             Ok(Answer::json(200, &control.evolve(body.seed, &body.plan)))
         }
         (method, ["faults"]) => faults(&control, method, call),
+        (method, ["row-rules"]) => row_rules(&control, method, call),
+        (&Method::PUT, ["workflows"]) => {
+            control.set_workflows(call.json()?);
+            done()
+        }
         (&Method::POST, ["tokens", "expire"]) => {
             control.expire_tokens();
             done()
         }
         (&Method::POST, ["tokens", "code"]) => {
             Ok(Answer::json(201, &json!({"code": control.issue_code(call.param("verifier"))})))
+        }
+        (&Method::GET, ["deliveries"]) => Ok(Answer::json(200, &control.deliveries())),
+        (&Method::DELETE, ["deliveries"]) => {
+            control.forget_deliveries();
+            done()
+        }
+        (&Method::POST, ["webhooks", "lose-answers"]) => {
+            let body: LostAnswers = call.json()?;
+            control.lose_webhook_answers(body.times);
+            done()
+        }
+        (&Method::POST, ["webhooks", "send"]) => {
+            control.send_event(call.json()?);
+            done()
+        }
+        (&Method::POST, ["uninstall"]) => {
+            control.uninstall();
+            done()
         }
         (&Method::POST, ["refresh-tokens", "revoke"]) => {
             control.revoke_refresh_tokens();
@@ -78,6 +106,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             Ok(Answer::json(201, &json!({"refresh_token": control.grant_refresh_token()})))
         }
         (&Method::GET, ["requests"]) => Ok(Answer::json(200, &control.request_counts())),
+        (&Method::GET, ["requests", "log"]) => Ok(Answer::json(200, &control.request_log())),
         (&Method::DELETE, ["requests"]) => {
             control.reset_request_counts();
             done()
@@ -161,6 +190,17 @@ fn faults(control: &HubspotControl, method: &Method, call: &Call) -> Result<Answ
     Ok(Answer::json(200, &control.faults()))
 }
 
+fn row_rules(control: &HubspotControl, method: &Method, call: &Call) -> Result<Answer, ApiError> {
+    match *method {
+        Method::GET => {}
+        Method::PUT => control.set_row_rules(call.json()?),
+        Method::POST => control.add_row_rule(call.json()?),
+        Method::DELETE => control.set_row_rules(Vec::new()),
+        _ => return Err(ApiError::method()),
+    }
+    Ok(Answer::json(200, &control.row_rules()))
+}
+
 /// Keys that are given replace those in force.
 fn settings(control: &HubspotControl, call: &Call) -> Result<Answer, ApiError> {
     let given: serde_json::Map<String, Json> = call.json()?;
@@ -183,6 +223,7 @@ fn credentials(control: &HubspotControl) -> Answer {
             "refresh_token": app.refresh_token,
             "private_app_token": app.private_app_token,
             "redirect_uri": app.redirect_uri,
+            "developer_api_key": app.developer_api_key,
             "app_id": app.app_id,
             "portal_id": app.portal_id,
         }),

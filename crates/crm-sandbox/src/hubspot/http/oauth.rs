@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::error::correlation;
 use super::route::is_date;
-use crate::hubspot::auth::challenge_of;
+use crate::hubspot::auth::Grant;
 use crate::hubspot::state::State;
 use crate::wire::{Answer, Call};
 
@@ -15,6 +15,7 @@ use crate::wire::{Answer, Call};
 type Refused = (&'static str, &'static str, &'static str);
 
 const BAD_REFRESH_TOKEN: Refused = ("BAD_REFRESH_TOKEN", "invalid_grant", "missing or invalid refresh token");
+const BAD_HUB: Refused = ("BAD_HUB", "access_denied", "missing or unknown hub id");
 const BAD_AUTH_CODE: Refused = ("BAD_AUTH_CODE", "invalid_grant", "missing or unknown auth code");
 const BAD_CLIENT_ID: Refused = ("BAD_CLIENT_ID", "invalid_client", "missing or invalid client id");
 const BAD_CLIENT_SECRET: Refused =
@@ -81,27 +82,37 @@ fn check_client(state: &State, form: &Form) -> Result<(), Refused> {
 /// The refresh token behind the new access token.
 fn by_refresh_token(state: &State, form: &Form) -> Result<String, Refused> {
     let token = form.get("refresh_token").ok_or(BAD_REFRESH_TOKEN)?;
-    if state.tokens().is_live_refresh(token) { Ok(token.clone()) } else { Err(BAD_REFRESH_TOKEN) }
+    let (gone, rotates) = state.setting(|settings| (settings.account_gone, settings.rotate_refresh_tokens));
+    let mut tokens = state.tokens();
+    if gone {
+        return Err(BAD_HUB);
+    }
+    let live = if rotates { tokens.rotate(token) } else { tokens.grant(token).map(|_| token.clone()) };
+    live.ok_or(BAD_REFRESH_TOKEN)
 }
 
 fn by_code(state: &State, form: &Form) -> Result<String, Refused> {
     let mut tokens = state.tokens();
-    let code = form.get("code").and_then(|code| tokens.take_code(code)).ok_or(BAD_AUTH_CODE)?;
+    let now = state.clock.now_ms();
+    let code = form.get("code").and_then(|code| tokens.take_code(code, now)).ok_or(BAD_AUTH_CODE)?;
     if form.get("redirect_uri") != Some(&code.redirect_uri) {
         return Err(BAD_REDIRECT_URI);
     }
-    let verifier = form.get("code_verifier").map(|verifier| challenge_of(verifier));
-    if code.challenge.is_some() && code.challenge != verifier {
+    if !code.verified_by(form.get("code_verifier").map(String::as_str)) {
         return Err(BAD_AUTH_CODE);
     }
-    Ok(tokens.grant_refresh())
+    state.install();
+    Ok(tokens.grant_refresh(Grant { user: code.user, scopes: Some(code.scopes) }))
 }
 
 fn granted(state: &State, parent: Option<String>, version: Version) -> Answer {
-    let (lifetime, scopes) = state.setting(|settings| (settings.access_token, settings.scopes.clone()));
+    let lifetime = state.setting(|settings| settings.access_token);
     let lifetime_ms = i64::try_from(lifetime.as_millis()).unwrap_or(i64::MAX);
     let expires_at = state.clock.now_ms().saturating_add(lifetime_ms);
-    let access_token = state.tokens().open(parent.clone(), expires_at);
+    let mut tokens = state.tokens();
+    let access_token = tokens.open(parent.clone(), expires_at);
+    let grant = tokens.access(&access_token).map(|access| access.grant.clone()).unwrap_or_default();
+    drop(tokens);
     let mut body = json!({
         "token_type": "bearer",
         "access_token": access_token,
@@ -112,11 +123,11 @@ fn granted(state: &State, parent: Option<String>, version: Version) -> Answer {
         body["refresh_token"] = json!(refresh_token);
     }
     if version == Version::Newer {
-        body["scopes"] = json!(scopes);
+        body["scopes"] = json!(scopes_of(state, &grant));
         body["token_use"] = json!("access_token");
         if of_account {
             body["hub_id"] = json!(state.credentials.portal_id);
-            body["user_id"] = json!(77);
+            body["user_id"] = json!(grant.user.id);
         }
     }
     Answer::json(200, &body)
@@ -135,31 +146,37 @@ fn refused_answer(state: &State, call: &Call, version: Version, refused: Refused
     Answer::json(400, &body)
 }
 
+/// What the user agreed to, or all that the account has.
+fn scopes_of(state: &State, grant: &Grant) -> Vec<String> {
+    grant.scopes.clone().unwrap_or_else(|| state.setting(|settings| settings.scopes.clone()))
+}
+
 /// What is known of the user and the account.
-fn common(state: &State) -> Json {
+fn common(state: &State, grant: &Grant) -> Json {
     json!({
-        "user": "owner0@example.com",
-        "user_id": 77,
+        "user": grant.user.email,
+        "user_id": grant.user.id,
         "hub_domain": "demo.example.test",
         "hub_id": state.credentials.portal_id,
         "app_id": state.credentials.app_id,
-        "scopes": state.setting(|settings| settings.scopes.clone()),
+        "scopes": scopes_of(state, grant),
     })
 }
 
-/// Seconds that a live access token has left.
-fn left(state: &State, token: &str) -> Option<i64> {
+/// Seconds that a live access token has left, and who stands behind it.
+fn left(state: &State, token: &str) -> Option<(i64, Grant)> {
     let now = state.clock.now_ms();
-    let left = state.tokens().access(token)?.expires_at - now;
-    (left > 0).then_some(left / 1000)
+    let access = state.tokens().access(token)?.clone();
+    let left = access.expires_at - now;
+    (left > 0).then_some((left / 1000, access.grant))
 }
 
 fn access_info(state: &State, call: &Call, token: &str) -> Answer {
-    let Some(left) = left(state, token) else {
+    let Some((left, grant)) = left(state, token) else {
         let error = super::error::ApiError::not_found("access token not found or expired");
         return error.answer(state, call);
     };
-    let mut body = common(state);
+    let mut body = common(state, &grant);
     body["token"] = json!(token);
     body["token_type"] = json!("access");
     body["expires_in"] = json!(left);
@@ -169,10 +186,10 @@ fn access_info(state: &State, call: &Call, token: &str) -> Answer {
 }
 
 fn refresh_info(state: &State, call: &Call, token: &str) -> Answer {
-    if !state.tokens().is_live_refresh(token) {
+    let Some(grant) = state.tokens().grant(token).cloned() else {
         return super::error::ApiError::not_found("refresh token not found").answer(state, call);
-    }
-    let mut body = common(state);
+    };
+    let mut body = common(state, &grant);
     body["token"] = json!(token);
     body["token_type"] = json!("refresh");
     body["client_id"] = json!(state.credentials.client_id);
@@ -185,19 +202,20 @@ fn introspect(state: &State, call: &Call) -> Answer {
         return refused_answer(state, call, Version::Newer, refused);
     }
     let token = form.get("token").map_or("", String::as_str);
-    let refresh = state.tokens().is_live_refresh(token);
+    let refresh = state.tokens().grant(token).cloned();
     let left = left(state, token);
-    if !refresh && left.is_none() {
+    let is_refresh = refresh.is_some();
+    let Some(grant) = refresh.or_else(|| left.as_ref().map(|(_, grant)| grant.clone())) else {
         return Answer::json(200, &json!({"active": false, "token": token}));
-    }
-    let mut body = common(state);
+    };
+    let mut body = common(state, &grant);
     body["active"] = json!(true);
     body["token"] = json!(token);
     body["client_id"] = json!(state.credentials.client_id);
     body["is_private_distribution"] = json!(false);
-    body["token_use"] = json!(if refresh { "refresh_token" } else { "access_token" });
+    body["token_use"] = json!(if is_refresh { "refresh_token" } else { "access_token" });
     body["token_type"] = json!("Bearer");
-    if let Some(left) = left {
+    if let Some((left, _)) = left {
         body["expires_in"] = json!(left);
     }
     Answer::json(200, &body)

@@ -127,10 +127,12 @@ impl From<TypeRef> for LinkType {
 
 /// Makes a row with its associations; nothing is left of it when one of them is refused.
 pub(super) fn create_row(account: &mut Account, object: usize, new: &NewRow) -> Result<u64, RowError> {
+    let mark = account.events.mark();
     let id = account.create(object, &new.properties, WriteOptions::api())?;
     for link in &new.associations {
         if let Err(error) = link_new(account, object, id, link) {
             account.purge(object, id);
+            account.events.forget_after(mark);
             return Err(error);
         }
     }
@@ -272,7 +274,7 @@ pub(super) fn gdpr_delete(state: &State, call: &Call, name: &str) -> Result<Answ
     let archived = key.parse().ok().filter(|id| account.tables[object].row(*id).is_some());
     let found = account.find(object, &key, body.id_property.as_deref()).or(archived);
     if let Some(id) = found {
-        account.purge(object, id);
+        account.forget(object, id, WriteOptions::api());
     }
     Ok(Answer::empty(204))
 }

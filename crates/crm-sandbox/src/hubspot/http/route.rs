@@ -7,8 +7,8 @@ use http::header::{AUTHORIZATION, HeaderName};
 
 use super::error::ApiError;
 use super::{
-    account, associations, batch, control, labels, oauth, objects, owners, pipelines, properties, schemas,
-    search, struck,
+    account, associations, authorize, batch, control, labels, oauth, objects, owners, pipelines, properties,
+    schemas, search, struck, webhooks,
 };
 use crate::hubspot::auth::{BadToken, TokenKind};
 use crate::hubspot::limits::Left;
@@ -28,6 +28,8 @@ enum Target<'a> {
     Owners(&'a [&'a str]),
     Schemas(&'a [&'a str]),
     Account(&'a [&'a str]),
+    Installs(&'a [&'a str]),
+    Webhooks(&'a [&'a str]),
     Unknown,
 }
 
@@ -44,6 +46,8 @@ fn target<'a>(path: &'a [&'a str]) -> Target<'a> {
         ["crm", "v3", "owners", rest @ ..] => Target::Owners(rest),
         ["crm-object-schemas" | "crm", "v3", "schemas", rest @ ..] => Target::Schemas(rest),
         ["account-info", "v3", rest @ ..] => Target::Account(rest),
+        ["appinstalls", "v3", rest @ ..] => Target::Installs(rest),
+        ["webhooks", "v3", rest @ ..] => Target::Webhooks(rest),
         ["crm", family, version, rest @ ..] if is_date(version) => match *family {
             "objects" => Target::Objects("v4", rest),
             "associations" => Target::Associations(rest),
@@ -75,6 +79,7 @@ pub(super) fn kind(call: &Call) -> RequestKind {
     let reads = matches!(call.method, Method::GET | Method::HEAD);
     match target(&path) {
         Target::Control(_) => RequestKind::Control,
+        Target::OAuth(["authorize"] | [_, "authorize"]) => RequestKind::Authorize,
         Target::OAuth([_, "token"]) => RequestKind::Token,
         Target::OAuth(_) => RequestKind::TokenInfo,
         Target::Objects(_, rest) => match rest {
@@ -95,6 +100,8 @@ pub(super) fn kind(call: &Call) -> RequestKind {
         Target::Owners(_) => RequestKind::Owners,
         Target::Schemas(_) => RequestKind::Schemas,
         Target::Account(_) => RequestKind::AccountInfo,
+        Target::Installs(_) => RequestKind::TokenInfo,
+        Target::Webhooks(_) => RequestKind::Webhooks,
         Target::Unknown => RequestKind::Other,
     }
 }
@@ -110,7 +117,10 @@ pub(super) fn dispatch(state: &Arc<State>, call: &Call) -> Answer {
         Target::Control(rest) if state.setting(|settings| settings.control_api) => {
             control::serve(state, call, rest)
         }
+        // With the account's id in the path the browser is spared the choice of one.
+        Target::OAuth(["authorize"] | [_, "authorize"]) => authorize::serve(state, call),
         Target::OAuth(rest) => Ok(oauth::serve(state, call, rest)),
+        Target::Webhooks(rest) => webhooks::serve(state, call, rest),
         Target::Control(_) | Target::Unknown => Err(ApiError::no_resource()),
         _ => return api(state, call, target),
     };
@@ -130,6 +140,10 @@ fn api(state: &Arc<State>, call: &Call, target: Target<'_>) -> Answer {
         return with_limits(answer, &state.left(caller), search);
     }
     let served = check_scope(state, call, target).and_then(|()| serve(state, call, target));
+    if kind(call).writes() {
+        state.account_mut().automate();
+        state.wake();
+    }
     let answer = served.unwrap_or_else(|error| error.answer(state, call));
     with_limits(answer, &state.left(caller), search)
 }
@@ -164,6 +178,11 @@ fn serve(state: &Arc<State>, call: &Call, target: Target<'_>) -> Result<Answer, 
         Target::Owners(rest) => owners::serve(state, call, rest),
         Target::Schemas(rest) => schemas::serve(state, call, rest),
         Target::Account(rest) => account::serve(state, call, rest),
+        Target::Installs(["external-install"]) => {
+            only(call, &Method::DELETE)?;
+            state.uninstall();
+            Ok(Answer::empty(204))
+        }
         _ => Err(ApiError::no_resource()),
     }
 }
@@ -172,14 +191,15 @@ pub(super) fn only(call: &Call, method: &Method) -> Result<(), ApiError> {
     if call.method == *method { Ok(()) } else { Err(ApiError::method()) }
 }
 
+fn bearer(call: &Call) -> Option<&str> {
+    let (scheme, token) = call.headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then(|| token.trim())
+}
+
 fn caller(state: &State, call: &Call) -> Result<TokenKind, ApiError> {
-    let header = call.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let token = header
-        .and_then(|header| header.split_once(' '))
-        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"));
-    let (_, token) = token.ok_or_else(ApiError::no_credentials)?;
+    let token = bearer(call).ok_or_else(ApiError::no_credentials)?;
     let now = state.clock.now_ms();
-    state.tokens().check(token.trim(), now).map_err(|bad: BadToken| ApiError::bad_token(bad, now))
+    state.tokens().check(token, now).map_err(|bad: BadToken| ApiError::bad_token(bad, now))
 }
 
 /// Scopes are granted per object; associations and searches need the object's read scope.
@@ -207,7 +227,8 @@ fn check_scope(state: &State, call: &Call, target: Target<'_>) -> Result<(), Api
         _ => None,
     };
     let Some(scope) = scope else { return Ok(()) };
-    if state.setting(|settings| settings.scopes.contains(&scope)) {
+    let granted = state.setting(|settings| settings.scopes.contains(&scope));
+    if granted && state.tokens().may(bearer(call).unwrap_or(""), &scope) {
         Ok(())
     } else {
         Err(ApiError::missing_scope(&scope))

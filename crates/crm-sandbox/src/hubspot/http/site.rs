@@ -48,6 +48,14 @@ impl Site for State {
         route::dispatch(self, call)
     }
 
+    fn log(&self, call: &Call, status: Option<u16>) {
+        let kind = route::kind(call);
+        if kind != RequestKind::Control {
+            let with_body = kind.writes() && self.setting(|settings| settings.log_bodies);
+            self.requests().push(call, kind.as_str(), status, self.clock.now_ms(), with_body);
+        }
+    }
+
     fn compresses(&self) -> bool {
         self.setting(|settings| settings.gzip)
     }

@@ -1,6 +1,7 @@
 //! How HubSpot words the faults that strike a request.
 
 use http::header::RETRY_AFTER;
+use serde_json::json;
 
 use super::error::ApiError;
 use crate::faults::Fault;
@@ -21,7 +22,22 @@ pub(super) fn answer(state: &State, call: &Call, fault: &Fault) -> Option<Answer
     let app = &state.credentials;
     let limited = |limit| Some(ApiError::limited(limit, app.app_id, app.portal_id).answer(state, call));
     match fault {
-        Fault::Latency { .. } | Fault::Drop | Fault::DropAnswer | Fault::Truncate { .. } => None,
+        Fault::Latency { .. }
+        | Fault::LateAnswer { .. }
+        | Fault::Twice
+        | Fault::Drop
+        | Fault::DropAnswer
+        | Fault::Truncate { .. } => None,
+        Fault::Unauthorized if call.path().first() == Some(&"oauth") => {
+            let message = "missing or invalid refresh token";
+            let body = json!({
+                "status": "BAD_REFRESH_TOKEN",
+                "message": message,
+                "error": "invalid_grant",
+                "error_description": message,
+            });
+            Some(Answer::json(400, &body))
+        }
         Fault::Unauthorized => {
             let now = state.clock.now_ms();
             let expired = ApiError::bad_token(BadToken::Expired(now.saturating_sub(75_000)), now);

@@ -9,6 +9,7 @@ use super::table::{Row, Table};
 use super::{ObjectDef, Pair, time};
 use crate::clock::SimClock;
 use crate::hubspot::settings::HubspotSettings;
+use crate::hubspot::write::{Events, Guards};
 
 /// A simulated account. Tests read it through the methods below; it is changed through the control handle.
 pub struct Account {
@@ -20,6 +21,10 @@ pub struct Account {
     pub(crate) owners: Vec<Owner>,
     /// By object, in order.
     pub(crate) pipelines: Vec<(usize, Vec<Pipeline>)>,
+    /// What refuses API writes besides the values themselves, and what follows them.
+    pub(crate) guards: Guards,
+    /// What happened and was not sent to subscribers yet.
+    pub(crate) events: Events,
     /// A copy of the settings, for what writes depend on.
     pub(crate) rules: HubspotSettings,
     /// Moves with every change; what was computed from an older one is stale.

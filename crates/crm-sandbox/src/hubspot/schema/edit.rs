@@ -52,6 +52,12 @@ impl PropertySpec {
         Self { name: name.into(), kind: Some(kind), ..Self::default() }
     }
 
+    /// A text property that no two rows may share a value of: rows can be upserted by it.
+    #[must_use]
+    pub fn key(name: impl Into<String>) -> Self {
+        Self { has_unique_value: Some(true), ..Self::new(name, PropertyType::String) }
+    }
+
     fn options(&self) -> Option<Vec<PropertyOption>> {
         let options = self.options.as_ref()?.iter().zip(0..).map(|(option, place)| match option {
             OptionSpec::Full(option) => option.clone(),

@@ -34,6 +34,9 @@ impl Account {
         let types: Vec<u32> = types.iter().map(|kind| kind.type_id).collect();
         if self.links.link(pair, from, to, &types) {
             self.links_moved(pair, (from, to), options);
+            let plain = self.links.plain(pair).map(|label| label.type_id);
+            let told = if types.is_empty() { plain.into_iter().collect() } else { types };
+            self.tell_linked(pair, (from, to), &told, false, options);
         }
         Ok(())
     }
@@ -47,12 +50,15 @@ impl Account {
         options: WriteOptions,
     ) {
         let (from, to) = (self.tables[pair.from].resolve(ids.0), self.tables[pair.to].resolve(ids.1));
+        let present = self.links.of_after(pair, from, to).find(|(other, _)| *other == to);
+        let told = types.map_or_else(|| present.map_or(Vec::new(), |(_, all)| all.to_vec()), <[u32]>::to_vec);
         let moved = match types {
             None => self.links.unlink(pair, from, to),
             Some(types) => self.links.unlink_types(pair, from, to, types),
         };
         if moved {
             self.links_moved(pair, (from, to), options);
+            self.tell_linked(pair, (from, to), &told, true, options);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Merges: one row takes in another, whose id lives on as an alias.
 
-use super::{RowError, WriteOptions};
+use super::{Happened, RowError, WriteOptions};
 use crate::hubspot::model::{Account, Row};
 
 /// A row may take in so many others.
@@ -25,7 +25,7 @@ impl Account {
             return Err(RowError::merge_limit());
         }
         let stamp = options.stamp.unwrap_or_else(|| self.now_ms());
-        take_in(&mut row, gone, stamp);
+        let moved = take_in(&mut row, gone, stamp);
         let survivor = if self.rules.merge_makes_new_id { self.next_id(object) } else { winner };
         if survivor != winner {
             row.merged.push(winner);
@@ -35,6 +35,14 @@ impl Account {
         row.updated_at = stamp;
         self.give_away(object, loser, survivor);
         self.store(object, survivor, row, options);
+        let mut losers = vec![loser];
+        losers.extend((survivor != winner).then_some(winner));
+        let merged = Happened::Merged { primary: winner, losers: vec![loser], survivor, moved };
+        self.tell(object, survivor, merged, options);
+        // Values that moved over are not told.
+        for gone in losers {
+            self.tell(object, gone, Happened::Deleted, options);
+        }
         Ok(survivor)
     }
 
@@ -46,14 +54,17 @@ impl Account {
     }
 }
 
-/// Values that the row lacks come from the one that goes.
-fn take_in(row: &mut Row, gone: Row, stamp: i64) {
+/// Values that the row lacks come from the one that goes; how many they are.
+fn take_in(row: &mut Row, gone: Row, stamp: i64) -> usize {
+    let mut moved = 0;
     row.created_at = row.created_at.min(gone.created_at);
     for (slot, value) in gone.values.into_iter().enumerate() {
         let empty = row.stored(slot).is_none_or(str::is_empty);
         if empty && value.is_some() {
             super::record(row, slot, value, stamp, "MERGE_OBJECTS");
+            moved += 1;
         }
     }
     row.merged.extend(gone.merged);
+    moved
 }

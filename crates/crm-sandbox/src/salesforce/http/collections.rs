@@ -35,7 +35,7 @@ type Done = Result<(RecordId, Option<bool>), RowError>;
 
 /// `.../composite/sobjects`: POST inserts, PATCH updates, DELETE deletes.
 pub(super) fn write(state: &State, call: &Call, caller: &Caller) -> Result<Answer, ApiError> {
-    let options = as_caller(caller);
+    let options = as_caller(call, caller);
     if call.method == Method::DELETE {
         let ids: Vec<&str> = call.param("ids").unwrap_or("").split(',').filter(|id| !id.is_empty()).collect();
         let all_or_none = call.param("allOrNone").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
@@ -76,7 +76,7 @@ pub(super) fn upsert(
 ) -> Result<Answer, ApiError> {
     let body: WriteBody = call.json()?;
     check_size(body.records.len(), MAX_ROWS)?;
-    let options = as_caller(caller);
+    let options = as_caller(call, caller);
     let keys: Vec<Option<String>> = body.records.iter().map(|record| key_of(record, field)).collect();
     let rows: Vec<(usize, &Fields)> = body.records.iter().enumerate().collect();
     Ok(run(state, body.all_or_none, &rows, |org, (index, record)| {

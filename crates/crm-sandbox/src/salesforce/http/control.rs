@@ -25,6 +25,11 @@ struct Advance {
 }
 
 #[derive(Deserialize)]
+struct ParentLocks {
+    ms: u64,
+}
+
+#[derive(Deserialize)]
 struct ApiLimit {
     used: u64,
     max: u64,
@@ -83,6 +88,20 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             Ok(Answer::json(200, &control.evolve(body.seed, &body.plan)))
         }
         (method, ["faults"]) => faults(&control, method, call),
+        (method, ["row-rules"]) => row_rules(&control, method, call),
+        (&Method::PUT, ["duplicate-rules"]) => {
+            control.set_duplicate_rules(call.json()?);
+            done()
+        }
+        (&Method::PUT, ["workflows"]) => {
+            control.set_workflows(call.json()?);
+            done()
+        }
+        (&Method::PUT, ["parent-locks"]) => {
+            let body: ParentLocks = call.json()?;
+            control.lock_parents_for(Duration::from_millis(body.ms));
+            done()
+        }
         (&Method::POST, ["sessions", "expire"]) => {
             control.expire_sessions();
             done()
@@ -99,6 +118,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             done()
         }
         (&Method::GET, ["requests"]) => Ok(Answer::json(200, &control.request_counts())),
+        (&Method::GET, ["requests", "log"]) => Ok(Answer::json(200, &control.request_log())),
         (&Method::DELETE, ["requests"]) => {
             control.reset_request_counts();
             done()
@@ -134,6 +154,17 @@ fn faults(control: &SalesforceControl, method: &Method, call: &Call) -> Result<A
         _ => return Err(ApiError::method(method, "GET,PUT,POST,DELETE")),
     }
     Ok(Answer::json(200, &control.faults()))
+}
+
+fn row_rules(control: &SalesforceControl, method: &Method, call: &Call) -> Result<Answer, ApiError> {
+    match *method {
+        Method::GET => {}
+        Method::PUT => control.set_row_rules(call.json()?),
+        Method::POST => control.add_row_rule(call.json()?),
+        Method::DELETE => control.set_row_rules(Vec::new()),
+        _ => return Err(ApiError::method(method, "GET,PUT,POST,DELETE")),
+    }
+    Ok(Answer::json(200, &control.row_rules()))
 }
 
 /// Keys that are given replace those in force.

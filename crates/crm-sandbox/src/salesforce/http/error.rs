@@ -1,6 +1,6 @@
 //! Refusals: a JSON array on data calls, a JSON object on OAuth calls.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::salesforce::write::RowError;
 use crate::wire::Answer;
@@ -12,11 +12,18 @@ pub(super) struct ApiError {
     pub(super) code: String,
     pub(super) message: String,
     pub(super) fields: Vec<String>,
+    pub(super) duplicate_result: Option<Json>,
 }
 
 impl ApiError {
     pub(super) fn new(status: u16, code: &str, message: impl Into<String>) -> Self {
-        Self { status, code: code.to_owned(), message: message.into(), fields: Vec::new() }
+        Self {
+            status,
+            code: code.to_owned(),
+            message: message.into(),
+            fields: Vec::new(),
+            duplicate_result: None,
+        }
     }
 
     pub(super) fn bad_request(code: &str, message: impl Into<String>) -> Self {
@@ -42,6 +49,9 @@ impl ApiError {
         if !self.fields.is_empty() {
             element["fields"] = json!(self.fields);
         }
+        if let Some(result) = &self.duplicate_result {
+            element["duplicateResult"] = result.clone();
+        }
         Answer::json(self.status, &json!([element]))
     }
 }
@@ -59,6 +69,7 @@ impl From<RowError> for ApiError {
             code: error.code.to_owned(),
             message: error.message,
             fields: error.fields,
+            duplicate_result: error.duplicate_result,
         }
     }
 }

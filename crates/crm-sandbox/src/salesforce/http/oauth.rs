@@ -7,6 +7,7 @@ use http::header::{CACHE_CONTROL, HeaderName};
 use http::{Method, header};
 use serde_json::{Value as Json, json};
 
+use super::authorize::is_active;
 use super::error::{ApiError, oauth_error};
 use super::request::{Call, Caller};
 use crate::salesforce::auth::{DEFAULT_SCOPE, read_assertion};
@@ -21,10 +22,17 @@ const AUDIENCES: [&str; 2] = ["https://login.salesforce.com", "https://test.sale
 /// What a login ends with.
 struct Login {
     user: RecordId,
+    scope: String,
     /// The refresh token behind the new session.
     parent: Option<String>,
-    /// A refresh token to hand out, when rotation is on.
-    rotated: Option<String>,
+    /// Whether it is handed out: it is new.
+    fresh: bool,
+}
+
+impl Login {
+    fn without_refresh(user: RecordId) -> Self {
+        Self { user, scope: DEFAULT_SCOPE.to_owned(), parent: None, fresh: false }
+    }
 }
 
 /// `POST /services/oauth2/token`
@@ -34,6 +42,7 @@ pub(super) fn token(state: &State, call: &Call) -> Answer {
     }
     let form: ByName<String> = call.form().into_iter().collect();
     let login = match form.get("grant_type").map_or("", String::as_str) {
+        "authorization_code" => by_code(state, call, &form),
         "refresh_token" => by_refresh_token(state, call, &form),
         "client_credentials" => by_client(state, call, &form),
         JWT_BEARER => by_jwt(state, &form),
@@ -55,14 +64,42 @@ fn by_refresh_token(state: &State, call: &Call, form: &ByName<String>) -> Result
     let rotate = state.settings().rotate_refresh_tokens;
     let mut sessions = state.sessions();
     let dead = ("invalid_grant", "expired access/refresh token");
-    let user = sessions.refresh_user(token).ok_or(dead)?;
+    let grant = sessions.grant(token).cloned().ok_or(dead)?;
+    if !is_active(&state.org(), grant.user) {
+        return Err(("invalid_grant", "inactive user"));
+    }
     let rotated = if rotate { sessions.rotate(token) } else { None };
-    Ok(Login { user, parent: rotated.clone().or_else(|| Some(token.clone())), rotated })
+    let fresh = rotated.is_some();
+    Ok(Login { user: grant.user, scope: grant.scope, parent: rotated.or_else(|| Some(token.clone())), fresh })
+}
+
+/// The code is used up by the first attempt, whatever comes of it.
+fn by_code(state: &State, call: &Call, form: &ByName<String>) -> Result<Login, Refused> {
+    let settings = state.settings();
+    check_client(state, call, form, settings.require_client_secret)?;
+    let code = form.get("code").ok_or(("invalid_request", "missing required parameters: code"))?;
+    let mut sessions = state.sessions();
+    let code = sessions.take_code(code, state.clock.now_ms());
+    let code = code.ok_or(("invalid_grant", "expired authorization code"))?;
+    if form.get("redirect_uri") != Some(&code.redirect_uri) {
+        return Err(("redirect_uri_mismatch", "redirect_uri must match configuration"));
+    }
+    if !code.verified_by(form.get("code_verifier").map(String::as_str)) {
+        return Err(("invalid_grant", "invalid code verifier"));
+    }
+    if !is_active(&state.org(), code.user) {
+        return Err(("invalid_grant", "inactive user"));
+    }
+    let lasting =
+        code.scopes.iter().any(|scope| matches!(scope.as_str(), "refresh_token" | "offline_access"));
+    let scope = code.scopes.join(" ");
+    let parent = lasting.then(|| sessions.grant_refresh_within(code.user, &scope, settings.live_grants));
+    Ok(Login { user: code.user, scope, parent, fresh: true })
 }
 
 fn by_client(state: &State, call: &Call, form: &ByName<String>) -> Result<Login, Refused> {
     check_client(state, call, form, true)?;
-    Ok(Login { user: state.org().api_user, parent: None, rotated: None })
+    Ok(Login::without_refresh(state.org().api_user))
 }
 
 fn by_jwt(state: &State, form: &ByName<String>) -> Result<Login, Refused> {
@@ -80,7 +117,8 @@ fn by_jwt(state: &State, form: &ByName<String>) -> Result<Login, Refused> {
     let org = state.org();
     let users = org.find_by_key("User", "Username", &claims.sub).unwrap_or_default();
     match users.first() {
-        Some(user) => Ok(Login { user: *user, parent: None, rotated: None }),
+        Some(user) if !is_active(&org, *user) => Err(("invalid_grant", "inactive user")),
+        Some(user) => Ok(Login::without_refresh(*user)),
         None => Err(("invalid_grant", "user hasn't approved this consumer")),
     }
 }
@@ -112,20 +150,20 @@ fn check_client(
 
 fn granted(state: &State, login: &Login) -> Answer {
     let now = state.clock.now_ms();
-    let token = state.sessions().open(login.user, DEFAULT_SCOPE, login.parent.clone(), now);
+    let token = state.sessions().open(login.user, &login.scope, login.parent.clone(), now);
     let id = identity_url(state, state.org().org_id, login.user);
     let key = hmac::Key::new(hmac::HMAC_SHA256, state.credentials.client_secret.as_bytes());
     let signature = hmac::sign(&key, format!("{id}{now}").as_bytes());
     let mut body = json!({
         "access_token": token,
         "signature": STANDARD.encode(signature),
-        "scope": DEFAULT_SCOPE,
+        "scope": login.scope,
         "instance_url": state.base_url(),
         "id": id,
         "token_type": "Bearer",
         "issued_at": now.to_string(),
     });
-    if let Some(refresh_token) = &login.rotated {
+    if let Some(refresh_token) = login.parent.as_ref().filter(|_| login.fresh) {
         body["refresh_token"] = json!(refresh_token);
     }
     no_store(Answer::json(200, &body))
@@ -167,7 +205,15 @@ pub(super) fn introspect(state: &State, call: &Call) -> Answer {
                 "nbf": session.issued_at / 1000,
             })
         }
-        None => json!({"active": false}),
+        None => match state.sessions().grant(token) {
+            Some(grant) => json!({
+                "active": true,
+                "scope": grant.scope,
+                "client_id": state.credentials.client_id,
+                "token_type": "refresh_token",
+            }),
+            None => json!({"active": false}),
+        },
     };
     no_store(Answer::json(200, &body))
 }

@@ -6,7 +6,10 @@ use http::Method;
 
 use super::error::ApiError;
 use super::request::{Call, Caller};
-use super::{collections, control, describe, limits, oauth, query, replication, request, rows, struck};
+use super::{
+    authorize, collections, composite, control, describe, limits, oauth, query, replication, request, rows,
+    struck,
+};
 use crate::salesforce::state::{RequestKind, State};
 use crate::wire::Answer;
 
@@ -15,6 +18,7 @@ pub(super) fn kind(call: &Call) -> RequestKind {
     let reads = matches!(call.method, Method::GET | Method::HEAD);
     match call.path().as_slice() {
         ["_sandbox", ..] => RequestKind::Control,
+        ["services", "oauth2", "authorize"] => RequestKind::Authorize,
         ["services", "oauth2", "token"] => RequestKind::Token,
         ["services", "oauth2", ..] | ["id", ..] => RequestKind::Identity,
         ["services", "data"] => RequestKind::Versions,
@@ -28,6 +32,7 @@ pub(super) fn kind(call: &Call) -> RequestKind {
             ["sobjects", _, "deleted"] => RequestKind::Deleted,
             ["sobjects", ..] if reads => RequestKind::RowRead,
             ["sobjects", ..] => RequestKind::RowWrite,
+            ["composite"] => RequestKind::Composite,
             ["composite", "sobjects", _] => RequestKind::CollectionRead,
             ["composite", "sobjects", ..] => RequestKind::CollectionWrite,
             _ => RequestKind::Other,
@@ -41,6 +46,7 @@ pub(super) fn dispatch(state: &Arc<State>, call: &Call) -> Answer {
     let path = call.path();
     let result = match path.as_slice() {
         ["_sandbox", rest @ ..] if state.settings().control_api => control::serve(state, call, rest),
+        ["services", "oauth2", "authorize"] => Ok(authorize::serve(state, call)),
         ["services", "oauth2", "token"] => Ok(oauth::token(state, call)),
         ["services", "oauth2", "revoke"] => Ok(oauth::revoke(state, call)),
         ["services", "oauth2", "introspect"] => Ok(oauth::introspect(state, call)),
@@ -63,7 +69,12 @@ fn data(state: &State, call: &Call, version: &str, rest: &[&str]) -> Result<Answ
         return Ok(struck::daily_limit());
     }
     let base = format!("/services/data/{version}");
-    let answer = resource(state, call, &caller, rest, &base)?;
+    // Writers take turns: a composite request is one transaction.
+    let _turn = kind(call).writes().then(|| state.write_turn());
+    let answer = match rest {
+        ["composite"] => composite::serve(state, call, &caller)?,
+        _ => resource(state, call, &caller, rest, &base)?,
+    };
     if number < state.settings().oldest_supported_version {
         let text = format!("299 - \"This API version is deprecated. Use v{}.0.\"", describe::NEWEST_VERSION);
         return Ok(answer.with(http::header::WARNING, &text));
@@ -71,7 +82,8 @@ fn data(state: &State, call: &Call, version: &str, rest: &[&str]) -> Result<Answ
     Ok(answer)
 }
 
-fn resource(
+/// What follows `/services/data/{version}`, composite requests apart.
+pub(super) fn resource(
     state: &State,
     call: &Call,
     caller: &Caller,

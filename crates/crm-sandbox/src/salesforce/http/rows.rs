@@ -14,8 +14,14 @@ use crate::salesforce::write::{Fields, RowError, UpsertError, WriteOptions};
 use crate::wire::{Answer, JSON};
 
 /// A write in the caller's name.
-pub(super) fn as_caller(caller: &Caller) -> WriteOptions {
-    WriteOptions { actor: Some(caller.user), ..WriteOptions::default() }
+pub(super) fn as_caller(call: &Call, caller: &Caller) -> WriteOptions {
+    let insists = call.option("sforce-duplicate-rule-header", "allowSave");
+    WriteOptions {
+        actor: Some(caller.user),
+        allow_duplicates: insists.is_some_and(|flag| flag.eq_ignore_ascii_case("true")),
+        request: Some(call.number),
+        ..WriteOptions::default()
+    }
 }
 
 /// `POST .../sobjects/{Object}`
@@ -29,7 +35,7 @@ pub(super) fn create(
     let body: Fields = call.json()?;
     let mut org = state.org_mut();
     let name = org.table(object).ok_or_else(ApiError::not_found)?.def.name.clone();
-    let id = org.create(object, &body, as_caller(caller))?;
+    let id = org.create(object, &body, as_caller(call, caller))?;
     let answer = Answer::json(201, &json!({"id": id, "success": true, "errors": []}));
     Ok(answer.with(LOCATION, &format!("{base}/sobjects/{name}/{id}")))
 }
@@ -78,11 +84,15 @@ fn one(state: &State, call: &Call, caller: &Caller, id: RecordId, base: &str) ->
             if let Some(status) = precondition(&org, call, id) {
                 return Ok(Answer::empty(status));
             }
-            org.update(id, &body, as_caller(caller))?;
+            org.update(id, &body, as_caller(call, caller))?;
             Ok(Answer::empty(204))
         }
         Method::DELETE => {
-            state.org_mut().delete(id, as_caller(caller))?;
+            let mut org = state.org_mut();
+            if let Some(status) = precondition(&org, call, id) {
+                return Ok(Answer::empty(status));
+            }
+            org.delete(id, as_caller(call, caller))?;
             Ok(Answer::empty(204))
         }
         _ => Err(ApiError::method(&call.method, "GET,HEAD,PATCH,DELETE")),
@@ -98,7 +108,13 @@ fn upsert(
 ) -> Result<Answer, ApiError> {
     let body: Fields = call.json()?;
     let update_only = call.param("updateOnly").is_some_and(|flag| flag.eq_ignore_ascii_case("true"));
-    let done = state.org_mut().upsert(object, (field, key), &body, update_only, as_caller(caller));
+    let mut org = state.org_mut();
+    if let [id] = org.find_by_key(object, field, key)?[..]
+        && let Some(status) = precondition(&org, call, id)
+    {
+        return Ok(Answer::empty(status));
+    }
+    let done = org.upsert(object, (field, key), &body, update_only, as_caller(call, caller));
     match done {
         Ok(done) => {
             let status = if done.created { 201 } else { 200 };
@@ -137,6 +153,9 @@ fn read(org: &Org, call: &Call, id: RecordId, base: &str) -> Result<Answer, ApiE
         return Err(RowError::deleted().into());
     }
     let stamp = row.stamp();
+    if let Some(status) = precondition(org, call, id) {
+        return Ok(Answer::empty(status));
+    }
     let since = call.header("if-modified-since").and_then(|text| DateTime::parse_from_rfc2822(text).ok());
     if since.is_some_and(|since| stamp / 1000 <= since.timestamp()) {
         return Ok(Answer::empty(304));

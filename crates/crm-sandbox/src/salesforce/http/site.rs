@@ -21,7 +21,9 @@ impl Site for State {
     fn arrive(&self, call: &mut Call) -> Arrival {
         request::override_method(call);
         let kind = route::kind(call);
-        Arrival { struck: self.arrive(kind), control: kind == RequestKind::Control }
+        let (number, struck) = self.arrive(kind);
+        call.number = number;
+        Arrival { struck, control: kind == RequestKind::Control }
     }
 
     fn refuse(&self, _: &Call, refusal: Refusal) -> Answer {
@@ -40,12 +42,20 @@ impl Site for State {
         ApiError::new(status, code, message).answer()
     }
 
-    fn struck(&self, _: &Call, fault: &Fault) -> Option<Answer> {
-        struck::answer(fault)
+    fn struck(&self, call: &Call, fault: &Fault) -> Option<Answer> {
+        struck::answer(call, fault)
     }
 
     fn dispatch(self: &Arc<Self>, call: &Call) -> Answer {
         route::dispatch(self, call)
+    }
+
+    fn log(&self, call: &Call, status: Option<u16>) {
+        let kind = route::kind(call);
+        if kind != RequestKind::Control {
+            let with_body = kind.writes() && self.settings().log_bodies;
+            self.requests().push(call, kind.as_str(), status, self.clock.now_ms(), with_body);
+        }
     }
 
     fn compresses(&self) -> bool {

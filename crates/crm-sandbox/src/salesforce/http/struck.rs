@@ -1,20 +1,49 @@
 //! How Salesforce words the faults that strike a request.
 
 use http::header::RETRY_AFTER;
+use serde_json::json;
 
-use super::error::ApiError;
+use super::error::{ApiError, oauth_error};
 use crate::faults::Fault;
-use crate::wire::{Answer, HTML, JSON};
+use crate::wire::{Answer, Call, HTML, JSON};
 
 const MAINTENANCE: &[u8] =
     b"<html><head><title>Maintenance</title></head><body>We are down for maintenance. \
     Sorry for the inconvenience.</body></html>";
 
 /// The answer a fault gives instead of the real one; `None` for faults that work on the connection.
-pub(super) fn answer(fault: &Fault) -> Option<Answer> {
+pub(super) fn answer(call: &Call, fault: &Fault) -> Option<Answer> {
+    let oauth = matches!(call.path().as_slice(), ["services", "oauth2", ..]);
+    oauth.then(|| of_login(fault)).flatten().or_else(|| of_data(fault))
+}
+
+/// Login servers have words of their own for some of them.
+fn of_login(fault: &Fault) -> Option<Answer> {
+    match fault {
+        Fault::Unauthorized => Some(oauth_error("invalid_grant", "expired access/refresh token")),
+        Fault::BurstLimit
+        | Fault::ConcurrentLimit
+        | Fault::DailyLimit
+        | Fault::TooManyRequests { retry_after_s: None } => {
+            Some(oauth_error("rate_limit_exceeded", "login rate exceeded"))
+        }
+        Fault::InternalError => {
+            let body = json!({"error": "unknown_error", "error_description": "retry your request"});
+            Some(Answer::json(500, &body))
+        }
+        _ => None,
+    }
+}
+
+fn of_data(fault: &Fault) -> Option<Answer> {
     let error = |status, code: &str, message: &str| Some(ApiError::new(status, code, message).answer());
     match fault {
-        Fault::Latency { .. } | Fault::Drop | Fault::DropAnswer | Fault::Truncate { .. } => None,
+        Fault::Latency { .. }
+        | Fault::LateAnswer { .. }
+        | Fault::Twice
+        | Fault::Drop
+        | Fault::DropAnswer
+        | Fault::Truncate { .. } => None,
         Fault::Unauthorized => Some(ApiError::session().answer()),
         Fault::DailyLimit => Some(daily_limit()),
         Fault::ConcurrentLimit => {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{FieldDef, Formula, ObjectDef, RecordId, Row, Slot, Table, Value};
 use crate::clock::SimClock;
+use crate::salesforce::write::Guards;
 
 /// One entry of the delete log, which getDeleted reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Org {
     pub deletions: Vec<Deletion>,
     /// When an object or field last changed, in simulated milliseconds.
     pub schema_changed_at: i64,
+    /// What refuses API writes besides the values themselves, and what follows them.
+    pub(crate) guards: Guards,
     tables: Vec<Table>,
     /// What was there before each write of the open transaction.
     journal: Option<Vec<(RecordId, Option<Slot>)>>,
@@ -42,6 +45,7 @@ impl Org {
             org_id: RecordId::new("00D", 1),
             api_user: RecordId::new("005", 1),
             deletions: Vec::new(),
+            guards: Guards::default(),
             tables: objects.into_iter().map(Table::new).collect(),
             journal: None,
         }
@@ -108,13 +112,34 @@ impl Org {
         let journal = std::mem::replace(&mut self.journal, outer).unwrap_or_default();
         if result.is_err() {
             self.deletions = deletions;
-            for (id, slot) in journal.into_iter().rev() {
-                if let Some(table) = self.table_of_mut(&id) {
-                    table.restore(id, slot);
-                }
-            }
+            self.undo(journal);
+        } else if let Some(outer) = &mut self.journal {
+            // What the outer transaction may still have to undo.
+            outer.extend(journal);
         }
         result
+    }
+
+    /// Opens a transaction that ends with [`Org::close`].
+    pub(crate) fn open(&mut self) {
+        self.journal = Some(Vec::new());
+    }
+
+    /// Ends the open transaction; unless `keep`, everything written since is undone.
+    pub(crate) fn close(&mut self, keep: bool, deletions: Vec<Deletion>) {
+        let journal = self.journal.take().unwrap_or_default();
+        if !keep {
+            self.deletions = deletions;
+            self.undo(journal);
+        }
+    }
+
+    fn undo(&mut self, journal: Vec<(RecordId, Option<Slot>)>) {
+        for (id, slot) in journal.into_iter().rev() {
+            if let Some(table) = self.table_of_mut(&id) {
+                table.restore(id, slot);
+            }
+        }
     }
 
     fn remember(&mut self, id: RecordId) {

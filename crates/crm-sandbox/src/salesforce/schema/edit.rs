@@ -22,6 +22,9 @@ pub struct FieldSpec {
     /// A unique key for upserts.
     #[serde(default)]
     pub external_id: bool,
+    /// Several rows may hold the same key: an upsert then answers 300.
+    #[serde(default)]
+    pub not_unique: bool,
     /// Picklist entries.
     #[serde(default)]
     pub values: Vec<String>,
@@ -32,13 +35,20 @@ impl FieldSpec {
     #[must_use]
     pub fn new(name: impl Into<String>, field_type: FieldType) -> Self {
         let (length, scale, external_id, values) = (None, None, false, Vec::new());
-        Self { name: name.into(), field_type, length, scale, external_id, values }
+        Self { name: name.into(), field_type, length, scale, external_id, not_unique: false, values }
+    }
+
+    /// A text field that rows can be upserted by: an external id, unique, case ignored.
+    #[must_use]
+    pub fn key(name: impl Into<String>) -> Self {
+        Self { external_id: true, length: Some(255), ..Self::new(name, FieldType::String) }
     }
 
     fn def(&self) -> FieldDef {
         let mut def = FieldDef::new(&self.name, self.field_type);
         if self.external_id {
             def = def.external_key();
+            def.unique = !self.not_unique;
         }
         def.length = self.length.unwrap_or(def.length);
         def.scale = self.scale.unwrap_or(def.scale);

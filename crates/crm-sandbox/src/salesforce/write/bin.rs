@@ -31,6 +31,10 @@ impl Org {
             let message = format!("entity type cannot be deleted: {}", table.def.label);
             return Err(RowError::new("INSUFFICIENT_ACCESS_OR_READONLY", message, &[]));
         }
+        self.writable(table, id)?;
+        let object = table.def.name.clone();
+        self.guard(&object, Some(id), &Fields::new(), options)?;
+        let table = self.table_of(&id).ok_or_else(RowError::not_found)?;
         let row = self.writable(table, id)?.clone();
         let stamp = self.stamp(options);
         self.bin(id, row, stamp, options);

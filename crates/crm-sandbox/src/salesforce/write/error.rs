@@ -12,6 +12,8 @@ pub struct RowError {
     pub message: String,
     /// Field names; often empty.
     pub fields: Vec<String>,
+    /// The rows that look the same, as single-row calls tell them; only with `DUPLICATES_DETECTED`.
+    pub duplicate_result: Option<serde_json::Value>,
 }
 
 impl RowError {
@@ -21,6 +23,7 @@ impl RowError {
             code,
             message: message.into(),
             fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+            duplicate_result: None,
         }
     }
 
@@ -55,6 +58,17 @@ impl RowError {
         // Ids are short; anything longer is not worth repeating.
         let shown: String = id.chars().take(40).collect();
         Self::new("MALFORMED_ID", format!("{field}: id value of incorrect type: {shown}"), &[field])
+    }
+
+    /// Rows that another request holds.
+    pub(crate) fn locked(rows: &[RecordId]) -> Self {
+        let ids: Vec<&str> = rows.iter().map(RecordId::as_str).collect();
+        let message = format!(
+            "unable to obtain exclusive access to this record or {} records: {}",
+            ids.len(),
+            ids.join(",")
+        );
+        Self::new("UNABLE_TO_LOCK_ROW", message, &[])
     }
 
     pub(crate) fn duplicate(field: &str, id: RecordId) -> Self {

@@ -8,6 +8,7 @@ mod names;
 mod providers;
 mod remote;
 mod transforms;
+mod writing;
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,6 +25,7 @@ pub(super) fn check(tree: &Node, known: &KnownEntities, found: &mut Findings) {
     let file = File::new(tree);
     entity::check(&file, known, found);
     providers::check(&file, found);
+    writing::check(&file, found);
 }
 
 /// The parts of a file that could be read.

@@ -1,0 +1,155 @@
+//! `hexsync serve`
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json};
+use axum::routing::get;
+use serde::Serialize;
+use sync_wiring::core::UnitOfWork;
+use sync_wiring::webhooks::{
+    Counters, DrainOptions, Drainer, HubspotReceiver, Limits, Receiver, SalesforceReceiver, Seen, Stager,
+    StagerOptions, Wake,
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::{Accounts, App, AppStore, StoreCommand};
+use crate::config::Serve as Settings;
+use crate::error::CliError;
+use crate::exit::Exit;
+use crate::output::{Out, Report, Style, note};
+use crate::signals;
+
+/// Receive calls from the CRMs and apply what they say, until Ctrl-C or SIGTERM.
+///
+/// HubSpot calls /webhooks/hubspot, Salesforce's outbound messages /webhooks/salesforce/TOKEN, both at the public
+/// address of [serve]; /healthz tells how it goes. The first signal ends it in order: what is in hand is answered,
+/// what was acknowledged is stored.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Listen here instead of at the configured address.
+    #[arg(long, value_name = "IP:PORT")]
+    address: Option<SocketAddr>,
+}
+
+/// What is told at the start.
+#[derive(Serialize)]
+struct Served {
+    address: SocketAddr,
+    /// The paths that are there; Salesforce's without its token.
+    paths: Vec<&'static str>,
+    n_subscriptions: usize,
+}
+
+impl Report for Served {
+    fn text(&self, out: &mut dyn Write, _: Style) -> io::Result<()> {
+        writeln!(out, "listening on http://{}", self.address)?;
+        for path in &self.paths {
+            writeln!(out, "  {path}")?;
+        }
+        writeln!(out, "subscriptions that hear of calls: {}", self.n_subscriptions)
+    }
+}
+
+impl StoreCommand for Serve {
+    async fn run<S: AppStore>(self, app: &App<S>, out: &mut Out<'_>) -> Result<Exit, CliError> {
+        let Some(settings) = app.config.serve.clone() else {
+            let error = CliError::usage("the section [serve] is missing in the configuration");
+            return Err(error.next("see the comments that `hexsync init` writes"));
+        };
+        let accounts = app.accounts().await?;
+        if accounts.feeds.is_empty() {
+            let error = CliError::usage("there is no subscription of a configured connection");
+            return Err(error.next("run `hexsync subscriptions add`"));
+        }
+        let listener = TcpListener::bind(self.address.unwrap_or(settings.address)).await?;
+        let stop =
+            signals::stop_token_saying("stopping: answering what is in hand; once more to stop at once");
+        serve(app, &settings, accounts, listener, stop, out).await?;
+        Ok(Exit::Ok)
+    }
+}
+
+async fn serve<S: AppStore>(
+    app: &App<S>,
+    settings: &Settings,
+    accounts: Accounts,
+    listener: TcpListener,
+    stop: CancellationToken,
+    out: &mut Out<'_>,
+) -> Result<(), CliError> {
+    let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
+    let store = Arc::clone(app.store());
+    let (stager, staging) =
+        Stager::start(Arc::clone(&store), StagerOptions::default(), Arc::clone(&counters), Arc::clone(&wake));
+    let Accounts { recipients, feeds, organizations } = accounts;
+    let n_subscriptions = feeds.len();
+    let mut paths = vec!["/healthz"];
+    let limits = Limits::default();
+    let mut receiver =
+        Receiver::builder(stager, Arc::new(recipients), Arc::clone(&counters)).limits(limits.clone());
+    if let Some(secret) = &settings.hubspot_secret {
+        let secret = secret.read("client secret of the HubSpot app")?;
+        receiver = receiver.hubspot(HubspotReceiver::new(settings.public_url.as_str(), secret));
+        paths.push("/webhooks/hubspot");
+    }
+    if let Some(token) = &settings.salesforce_token {
+        let token = token.read("token for Salesforce's outbound messages")?;
+        let side = SalesforceReceiver::new().door(&token, &organizations).map_err(CliError::new)?;
+        receiver = receiver.salesforce(side);
+        paths.push("/webhooks/salesforce/TOKEN");
+    }
+    let router = routes(receiver.build().router(), health(Arc::clone(&store), Arc::clone(&counters)));
+
+    let default = DrainOptions::default();
+    let options = DrainOptions {
+        poll_every: settings.poll_every.unwrap_or(default.poll_every),
+        keep_settled: settings.keep_settled.unwrap_or(default.keep_settled),
+        ..default
+    };
+    let drained = CancellationToken::new();
+    let drainer = Drainer::new(store, wake, feeds, options).run(drained.clone());
+    let drainer = tokio::spawn(drainer);
+
+    out.show(&Served { address: listener.local_addr()?, paths, n_subscriptions })?;
+    sync_wiring::webhooks::serve(listener, router, &limits, stop).await;
+    // Nobody calls any more: what was queued is stored, then the runs in hand end.
+    staging.finished().await;
+    drained.cancel();
+    if drainer.await.is_err() {
+        note("the loop that applies notices ended early; what waits is applied after the next start");
+    }
+    Ok(())
+}
+
+/// Everything this program answers. The one place to mount more.
+fn routes(webhooks: Router, health: Router) -> Router {
+    Router::new().nest("/webhooks", webhooks).merge(health)
+}
+
+/// How it goes: 200 while the store answers, 503 otherwise.
+fn health<S: AppStore>(store: Arc<S>, counters: Arc<Counters>) -> Router {
+    #[derive(Serialize)]
+    struct Health {
+        store: &'static str,
+        calls: Seen,
+    }
+    let look = move || {
+        let (store, counters) = (Arc::clone(&store), Arc::clone(&counters));
+        async move {
+            let answers = async {
+                let tx = UnitOfWork::begin(&*store).await?;
+                UnitOfWork::rollback(&*store, tx).await
+            };
+            let is_there = answers.await.is_ok();
+            let (status, store) =
+                if is_there { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "away") };
+            (status, Json(Health { store, calls: counters.seen() })).into_response()
+        }
+    };
+    Router::new().route("/healthz", get(look))
+}

@@ -1,0 +1,160 @@
+//! `hexsync serve`: the real program receives calls, and the rows follow.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value as Json, json};
+
+use crate::support::{Installation, SMALL_ACCOUNT, wait};
+
+const PUBLIC: &str = "https://hooks.example.test";
+const SECRET: &str = "the client secret of an app";
+
+/// A program that serves. Ended when dropped.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Installation {
+    /// Lets the account's calls in, and starts the program.
+    async fn serve(&mut self) -> Serving {
+        let config = std::fs::read_to_string(self.path("hexsync.toml")).unwrap();
+        let serve = format!(
+            "[serve]\naddress = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\nhubspot_secret_env = \"T_APP_SECRET\"\n"
+        );
+        self.write("hexsync.toml", &format!("{serve}{config}account_id = \"9001\"\n"));
+        self.env.push(("T_APP_SECRET", SECRET.to_owned()));
+        self.restart().await
+    }
+
+    async fn restart(&self) -> Serving {
+        let mut child = self.command(&["serve", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap());
+        let line = tokio::task::spawn_blocking(move || {
+            let mut line = String::new();
+            output.read_line(&mut line).unwrap();
+            line
+        });
+        let told: Json = serde_json::from_str(&line.await.unwrap()).unwrap();
+        assert_eq!(told["n_subscriptions"], 5, "{told}");
+        Serving { child, url: format!("http://{}", told["address"].as_str().unwrap()) }
+    }
+
+    /// The amount of a deal's row.
+    async fn amount(&self, deal: u64) -> Option<String> {
+        use sqlx::Connection;
+        let url = format!("sqlite:{}?mode=ro", self.path("hexsync.db").display());
+        let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+        let amount = "select amount from opportunities where external_id = ? and deleted_at is null";
+        sqlx::query_scalar(amount).bind(deal.to_string()).fetch_optional(&mut database).await.unwrap()
+    }
+}
+
+impl Serving {
+    async fn call(&self, event: Json, secret: &str) -> reqwest::StatusCode {
+        let body = json!([event]).to_string();
+        let millis = chrono::Utc::now().timestamp_millis().to_string();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let text = ["POST", PUBLIC, "/webhooks/hubspot", &body, &millis].concat();
+        let call = client()
+            .post(format!("{}/webhooks/hubspot", self.url))
+            .header("x-hubspot-signature-v3", STANDARD.encode(hmac::sign(&key, text.as_bytes())))
+            .header("x-hubspot-request-timestamp", millis)
+            .body(body);
+        call.send().await.unwrap().status()
+    }
+
+    async fn health(&self) -> Json {
+        let answer = client().get(format!("{}/healthz", self.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.json().await.unwrap()
+    }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+fn event(id: u64, kind: &str, deal: u64) -> Json {
+    json!({
+        "eventId": id, "subscriptionId": 1, "portalId": 9001, "occurredAt": 1_767_348_245_000_u64 + id,
+        "subscriptionType": kind, "objectId": deal, "attemptNumber": 0,
+    })
+}
+
+/// From a call to the row without anybody asking for it; SIGTERM ends it in order.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn call_reaches_the_row() {
+    let mut this = Installation::with_account(SMALL_ACCOUNT).await;
+    this.ok(&["run", "--all"]).await;
+    let mut serving = this.serve().await;
+    let deal = this.account().control().read(|account| account.rows("deals", false).next().unwrap().0);
+    let properties = json!({"amount": "4321.5"}).as_object().unwrap().clone().into_iter().collect();
+    this.account().control().update("deals", deal, &properties).unwrap();
+
+    assert_eq!(serving.call(event(1, "deal.propertyChange", deal), "another secret").await, 401);
+    assert_eq!(serving.call(event(1, "deal.propertyChange", deal), SECRET).await, 204);
+    for _ in 0..600 {
+        if this.amount(deal).await.as_deref() == Some("4321.5") {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(this.amount(deal).await.as_deref(), Some("4321.5"));
+    let health = serving.health().await;
+    assert_eq!((&health["store"], &health["calls"]["notices_staged"]), (&json!("ok"), &json!(1)), "{health}");
+    let mut stranger = event(2, "deal.propertyChange", deal);
+    stranger["portalId"] = json!(9002);
+    assert_eq!(serving.call(stranger, SECRET).await, 204);
+    assert_eq!(serving.health().await["calls"]["events_of_unknown_accounts"], 1);
+    assert_eq!(this.json(&["runs"]).await["runs"][0]["action"], "webhook");
+
+    // Acknowledged a moment before the end, and there after it.
+    this.account().control().archive("deals", deal).unwrap();
+    assert_eq!(serving.call(event(3, "deal.deletion", deal), SECRET).await, 204);
+    let pid = serving.child.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+    let ended = tokio::task::spawn_blocking(move || serving.child.wait().unwrap()).await.unwrap();
+    assert_eq!(ended.code(), Some(0));
+    let again = this.restart().await;
+    for _ in 0..600 {
+        if this.amount(deal).await.is_none() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(this.amount(deal).await, None);
+    drop(again);
+}
+
+/// What has to be said before anything can be received.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn serve_tells_what_is_missing() {
+    let this = Installation::with_account(SMALL_ACCOUNT).await;
+    let said = this.run(&["serve"]).await;
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    assert!(said.stderr.contains("[serve]"), "{}", said.stderr);
+    let config = std::fs::read_to_string(this.path("hexsync.toml")).unwrap();
+    let serve = "[serve]\naddress = \"nowhere\"\npublic_url = \"hooks\"\n";
+    this.write("hexsync.toml", &format!("{serve}{config}account_id = \"nine\"\n"));
+    let said = this.run(&["serve"]).await;
+    assert_eq!(said.code, Some(2), "{}", said.stderr);
+    for word in ["`address`", "`public_url`", "without a secret", "`account_id`"] {
+        assert!(said.stderr.contains(word), "{word}: {}", said.stderr);
+    }
+    let mut command = this.command(&["serve", "--help"]);
+    assert_eq!(wait(move || command.output().unwrap()).await.code, Some(0));
+}

@@ -1,0 +1,118 @@
+//! Recipients by what is connected.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sync_core::{
+    ConnectionKey, ConnectionStore, Provider, StoreError, Subscription, SubscriptionStore, UnitOfWork,
+};
+use tokio::time::Instant;
+
+use crate::{Recipient, Recipients};
+
+/// How long an answer of the store is good for: a feed that is added or connected hears of events that soon.
+const FRESH: Duration = Duration::from_secs(5);
+/// Accounts that are remembered at most.
+const MOST_ACCOUNTS: usize = 10_000;
+
+/// Which object of the CRM a feed reads, as its entity spells it; `None` where it reads none.
+type ObjectOf = dyn Fn(&Subscription) -> Option<String> + Send + Sync;
+
+/// Provider and account.
+type Account = (String, String);
+/// When it was told, and what.
+type Answer = (Instant, Vec<Recipient>);
+
+/// Finds feeds by the connections and subscriptions of a store: every tenant's that has connected the account. Its
+/// answers are remembered for five seconds, so that a flood of calls is not one of questions.
+pub struct ConnectedRecipients<S> {
+    store: Arc<S>,
+    object_of: Box<ObjectOf>,
+    known: Mutex<HashMap<Account, Answer>>,
+}
+
+impl<S> ConnectedRecipients<S>
+where
+    S: UnitOfWork + ConnectionStore<S::Tx> + SubscriptionStore<S::Tx>,
+{
+    /// Looks into this store; `object_of` tells what a feed reads.
+    pub fn new(
+        store: Arc<S>,
+        object_of: impl Fn(&Subscription) -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { store, object_of: Box::new(object_of), known: Mutex::default() }
+    }
+
+    async fn look_up(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
+        let provider = Provider::from(provider);
+        let mut tx = self.store.begin_across_tenants().await?;
+        let keys = self.store.connections_of_account(&mut tx, &provider, account).await?;
+        self.store.rollback(tx).await?;
+        let mut recipients = Vec::new();
+        for key in keys {
+            recipients.extend(self.of_connection(&key).await?);
+        }
+        Ok(recipients)
+    }
+
+    async fn of_connection(&self, key: &ConnectionKey) -> Result<Vec<Recipient>, StoreError> {
+        let mut tx = self.store.begin_for(key.tenant.as_ref()).await?;
+        let all = self.store.subscriptions(&mut tx, key.tenant.as_ref()).await?;
+        self.store.rollback(tx).await?;
+        let own = all.into_iter().filter(|subscription| subscription.connection == key.connection);
+        let recipient =
+            |feed: Subscription| Some(Recipient::new(key.clone(), feed.id, (self.object_of)(&feed)?));
+        Ok(own.filter_map(recipient).collect())
+    }
+}
+
+#[async_trait]
+impl<S> Recipients for ConnectedRecipients<S>
+where
+    S: UnitOfWork + ConnectionStore<S::Tx> + SubscriptionStore<S::Tx>,
+{
+    async fn of_account(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
+        let key = (provider.to_owned(), account.to_owned());
+        let lock = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((at, recipients)) = lock().get(&key)
+            && at.elapsed() < FRESH
+        {
+            return Ok(recipients.clone());
+        }
+        let recipients = self.look_up(provider, account).await?;
+        let mut known = lock();
+        if known.len() >= MOST_ACCOUNTS {
+            known.clear();
+        }
+        known.insert(key, (Instant::now(), recipients.clone()));
+        Ok(recipients)
+    }
+}
+
+/// The feeds that any of several tables finds, each once.
+pub struct AnyRecipients(Vec<Arc<dyn Recipients>>);
+
+impl AnyRecipients {
+    /// Asks all of these.
+    #[must_use]
+    pub fn of(tables: Vec<Arc<dyn Recipients>>) -> Self {
+        Self(tables)
+    }
+}
+
+#[async_trait]
+impl Recipients for AnyRecipients {
+    async fn of_account(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
+        let mut found: Vec<Recipient> = Vec::new();
+        for table in &self.0 {
+            for recipient in table.of_account(provider, account).await? {
+                if !found.iter().any(|known| known.subscription == recipient.subscription) {
+                    found.push(recipient);
+                }
+            }
+        }
+        Ok(found)
+    }
+}

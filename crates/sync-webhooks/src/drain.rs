@@ -1,0 +1,10 @@
+//! From what waits to runs.
+
+mod collapse;
+mod drainer;
+mod feed;
+mod source;
+
+pub use drainer::{DrainOptions, Drainer};
+pub use feed::{Drain, DrainError, DrainFeed, Drained};
+pub use source::InboxSource;

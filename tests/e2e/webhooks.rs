@@ -1,0 +1,229 @@
+//! Calls of a CRM, from the socket to the row, on every store; and a database that goes away in between.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use e2e::edit::{live, update};
+use e2e::on_stores;
+use e2e::proxy::Cut;
+use e2e::store::{Backend, PgHome};
+use e2e::world::{Setup, World};
+use entity_opportunity::Opportunity;
+use serde_json::json;
+use sync_core::{Clock, ConnectionKey, UnitOfWork};
+use sync_postgres::PgStore;
+use sync_wiring::salesforce;
+use sync_wiring::webhooks::{
+    Counters, DrainFeed, DrainOptions, Drained, Drainer, Limits, Receiver, Recipient, SalesforceReceiver,
+    Stager, StagerOptions, StagerTask, StaticRecipients, Wake, serve,
+};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+on_stores! { [memory, sqlite, postgres]
+    /// INV-INB-1, INV-INB-2, R14: what a message tells is in the row, whether it carries it or not, however often it
+    /// comes; and a message that was overtaken changes nothing.
+    #[tokio::test]
+    async fn messages_reach_rows() = messages;
+    /// Woken by the call, the loop brings a record that was never polled.
+    #[tokio::test]
+    async fn call_wakes_the_loop() = woken;
+}
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+const ORG: &str = "00DDn000000ZyXwMAK";
+
+/// A receiver for a world's opportunities.
+struct Door {
+    url: String,
+    wake: Arc<Wake>,
+    stop: CancellationToken,
+    server: JoinHandle<()>,
+    staging: StagerTask,
+}
+
+impl Door {
+    async fn open<S: Backend>(world: &World<S>) -> Self {
+        let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
+        let store = Arc::clone(&world.store);
+        let (stager, staging) =
+            Stager::start(store, StagerOptions::default(), Arc::clone(&counters), Arc::clone(&wake));
+        let feed = world.subscription::<Opportunity>();
+        let key = ConnectionKey::new(feed.tenant.clone(), feed.connection.clone());
+        let recipients =
+            StaticRecipients::new().with("salesforce", ORG, Recipient::new(key, feed.id, "Opportunity"));
+        let side = SalesforceReceiver::new().door(&TOKEN.into(), [ORG]).unwrap();
+        let limits = Limits { answer_time: Duration::from_secs(60), ..Limits::default() };
+        let receiver = Receiver::builder(stager, Arc::new(recipients), counters)
+            .limits(limits.clone())
+            .salesforce(side)
+            .build();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/salesforce/{TOKEN}", listener.local_addr().unwrap());
+        let stop = CancellationToken::new();
+        let (router, token) = (receiver.router(), stop.clone());
+        let server = tokio::spawn(async move { serve(listener, router, &limits, token).await });
+        Self { url, wake, stop, server, staging }
+    }
+
+    /// Sends a message; whether it was acknowledged.
+    async fn send(&self, notifications: &[(String, String)]) -> bool {
+        let notification = |(id, fields): &(String, String)| {
+            format!(
+                r#"<Notification><Id>{id}</Id><sObject xsi:type="sf:Opportunity"
+                   xmlns:sf="urn:sobject.enterprise.soap.sforce.com">{fields}</sObject></Notification>"#
+            )
+        };
+        let notifications: String = notifications.iter().map(notification).collect();
+        let body = format!(
+            r#"<soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"
+               xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><soapenv:Body>
+               <notifications xmlns="http://soap.sforce.com/2005/09/outbound"><OrganizationId>{ORG}</OrganizationId>
+               <ActionId>04kDn0000004AbCIAU</ActionId>{notifications}</notifications></soapenv:Body></soapenv:Envelope>"#
+        );
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let answer = client.post(&self.url).body(body).send().await.unwrap();
+        let status = answer.status();
+        let acknowledged = answer.text().await.unwrap().contains("<Ack>true</Ack>");
+        assert_eq!(status.is_success(), acknowledged);
+        acknowledged
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        self.server.await.unwrap();
+        self.staging.finished().await;
+    }
+}
+
+/// The n-th notification's id.
+fn nth(n: usize) -> String {
+    format!("04lDn00000{n:05}IAU")
+}
+
+/// A notification that only says which record.
+fn hint(n: usize, record: &str) -> (String, String) {
+    (nth(n), format!("<sf:Id>{record}</sf:Id>"))
+}
+
+async fn drain<S: Backend>(world: &World<S>) -> u64 {
+    let feed = world.subscription::<Opportunity>().clone();
+    let feed = salesforce::drain::<Opportunity, S>(&world.module(), &world.crm, feed).unwrap();
+    let mut n_applied = 0;
+    while let Drained::Applied { report, .. } = feed.drain(CancellationToken::new()).await.unwrap() {
+        assert!(report.counts.conserved());
+        n_applied += report.counts.applied();
+    }
+    n_applied
+}
+
+async fn n_waiting<S: Backend>(world: &World<S>) -> usize {
+    let feed = world.subscription::<Opportunity>();
+    let mut tx = world.store.begin().await.unwrap();
+    let waiting = world.store.waiting(&mut tx, feed.tenant.as_ref(), feed.id, 10_000).await.unwrap();
+    world.store.rollback(tx).await.unwrap();
+    waiting.len()
+}
+
+async fn messages<S: Backend>() {
+    let Some(world) = World::<S>::start(Setup::opportunities(120)).await else { return };
+    let door = Door::open(&world).await;
+    world.settle();
+    let ids = live::<Opportunity>(world.crm());
+    let hints: Vec<_> = ids.iter().enumerate().map(|(n, id)| hint(n, id.as_str())).collect();
+    for message in hints.chunks(100).chain([&hints[..50]]) {
+        assert!(door.send(message).await);
+    }
+    assert_eq!(drain(&world).await, ids.len() as u64);
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+
+    // One that carries what changed, with its version; the one before it comes after it.
+    let id = ids[0];
+    let mut carrying = Vec::new();
+    for (n, amount) in [(900, "100.25"), (901, "200.50")] {
+        world.later(Duration::from_secs(5));
+        update(world.crm(), id, json!({"Amount": amount.parse::<f64>().unwrap(), "NextStep": amount}));
+        let stamp = world.clock().now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+        let fields = format!(
+            "<sf:Id>{id}</sf:Id><sf:SystemModstamp>{stamp}</sf:SystemModstamp><sf:Amount>{amount}</sf:Amount>\
+             <sf:NextStep>{amount}</sf:NextStep>"
+        );
+        carrying.push((nth(n), fields));
+    }
+    world.settle();
+    let asked = world.crm().request_counts();
+    assert!(door.send(&carrying[1..]).await);
+    assert_eq!(drain(&world).await, 1);
+    assert!(door.send(&carrying[..1]).await);
+    assert_eq!(drain(&world).await, 0, "it was overtaken");
+    assert_eq!(world.crm().request_counts().get("query"), asked.get("query"), "nothing was read");
+    // What the record's other fields came to is polling's to find out.
+    world.run::<Opportunity>().await;
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+
+    // Gone, and the message that says otherwise comes late.
+    world.crm().delete(id).unwrap();
+    assert!(door.send(&[hint(902, id.as_str())]).await);
+    drain(&world).await;
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+    assert_eq!(n_waiting(&world).await, 0);
+    door.close().await;
+}
+
+async fn woken<S: Backend>() {
+    let Some(world) = World::<S>::start(Setup::opportunities(20)).await else { return };
+    let door = Door::open(&world).await;
+    world.settle();
+    let feed = world.subscription::<Opportunity>().clone();
+    let feed = salesforce::drain::<Opportunity, S>(&world.module(), &world.crm, feed).unwrap();
+    let stop = CancellationToken::new();
+    // It would not ask by itself while this test lasts.
+    let options = DrainOptions { poll_every: Duration::from_secs(3_600), ..DrainOptions::default() };
+    let feeds = [Arc::new(feed) as Arc<dyn DrainFeed>];
+    let drainer = Drainer::new(Arc::clone(&world.store), Arc::clone(&door.wake), feeds, options);
+    let drainer = tokio::spawn(drainer.run(stop.clone()));
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for (n, id) in live::<Opportunity>(world.crm()).iter().enumerate() {
+        assert!(door.send(&[hint(n, id.as_str())]).await);
+    }
+    for _ in 0..600 {
+        if n_waiting(&world).await == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    door.close().await;
+    stop.cancel();
+    drainer.await.unwrap();
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+}
+
+/// INV-INB-1: while the database can't be reached nothing is acknowledged; what was acknowledged in doubt is there
+/// once.
+#[tokio::test]
+async fn gone_database_acknowledges_nothing() {
+    let Some(home) = PgHome::new(false) else { return };
+    let (home, proxy) = home.behind_proxy().await;
+    let world = World::<PgStore>::start_in(home, Setup::opportunities(20)).await;
+    let door = Door::open(&world).await;
+    let ids = live::<Opportunity>(world.crm());
+    let message: Vec<_> = ids.iter().enumerate().map(|(n, id)| hint(n, id.as_str())).collect();
+
+    proxy.refuse(true);
+    proxy.cut_all();
+    assert!(!door.send(&message[..10]).await);
+    proxy.refuse(false);
+    assert_eq!(n_waiting(&world).await, 0);
+
+    for cut in [Cut::BeforeCommit, Cut::AfterCommit] {
+        proxy.cut_at_commit(1, cut);
+        let _ = door.send(&message).await;
+        // HubSpot and Salesforce come again when they hear nothing; and when they do, nothing is twice.
+        assert!(door.send(&message).await);
+        assert_eq!(n_waiting(&world).await, message.len());
+    }
+    world.settle();
+    assert_eq!(drain(&world).await, ids.len() as u64);
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+    door.close().await;
+}
