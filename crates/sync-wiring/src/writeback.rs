@@ -9,6 +9,67 @@ use sync_core::{
 
 use crate::{EntityStore, SyncModule, WiringError};
 
+/// Both directions of one provider's entities.
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
+macro_rules! both_ways {
+    ($feature:literal, $product:literal, $module:ident, $client:ident, $writer:ident, $entity:ident) => {
+        #[doc = concat!("An entity that is read from ", $product, " and edited here as well.")]
+        #[cfg(feature = $feature)]
+        pub mod $module {
+            use std::sync::Arc;
+
+            use sync_core::{ExecuteSync, TableEntity, WriteBack, WritebackStore};
+
+            use crate::$module::{$client, $entity, $writer, connect};
+            use crate::{EntityStore, SyncModule, WiringError};
+
+            /// An engine that reads `T` and does not overwrite what waits to be sent; the conflict rules of its YAML
+            /// decide who counts.
+            ///
+            /// # Errors
+            /// [`WiringError`] names what is missing.
+            pub fn engine<T, S>(
+                module: &SyncModule<S>,
+                crm: &$client,
+            ) -> Result<ExecuteSync<T, S>, WiringError>
+            where
+                T: TableEntity + $entity,
+                S: EntityStore<T> + WritebackStore,
+            {
+                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+            }
+
+            /// What sends changes of `T` that were made here.
+            ///
+            /// # Errors
+            /// [`WiringError`] names what is missing.
+            pub fn writeback<T, S>(
+                module: &SyncModule<S>,
+                crm: &$client,
+            ) -> Result<WriteBack<T, S>, WiringError>
+            where
+                T: TableEntity + $entity,
+                S: EntityStore<T> + WritebackStore,
+            {
+                let writer = Arc::new($writer::<T>::new(crm.clone()));
+                module.writeback(engine(module, crm)?, writer, T::CONFLICTS)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "provider-salesforce")]
+both_ways!(
+    "provider-salesforce",
+    "Salesforce",
+    salesforce,
+    SalesforceClient,
+    SalesforceWriter,
+    ToSalesforce
+);
+#[cfg(feature = "provider-hubspot")]
+both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotWriter, ToHubspot);
+
 impl<S: Store + WritebackStore> SyncModule<S> {
     /// Lets an engine respect changes of the application's own that wait to be sent. Give every engine of an entity
     /// that is edited here the same policy.
