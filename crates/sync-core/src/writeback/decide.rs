@@ -66,7 +66,10 @@ pub(super) struct Rules<'a> {
 /// Of a create in doubt, only what was sent is looked at until it is known what became of it.
 pub(super) fn restrict(edits: Vec<LocalEdit>, standing: Option<&Standing>) -> Vec<LocalEdit> {
     match standing.and_then(|standing| standing.intent.as_ref()) {
-        Some(intent) if intent.operation == EditOperation::Create => {
+        Some(intent)
+            if intent.operation == EditOperation::Create
+                && edits.iter().any(|edit| intent.edits.contains(&edit.id)) =>
+        {
             edits.into_iter().filter(|edit| intent.edits.contains(&edit.id)).collect()
         }
         _ => edits,
@@ -288,6 +291,14 @@ impl<T: Canonical> Step<T> {
             }
             _ => None,
         }
+    }
+
+    /// Decisions to send a create again are used up before it is sent: should its answer be lost again, it is asked again.
+    pub(super) fn used_decisions(&self) -> impl Iterator<Item = crate::ConflictId> + '_ {
+        let sends = matches!(self.what, What::Send { op: RemoteOp::Create { .. }, .. });
+        let doubts =
+            self.claim.conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::CreateInDoubt);
+        doubts.filter(move |_| sends).map(|conflict| conflict.id)
     }
 
     /// Questions that are no longer asked.

@@ -10,7 +10,7 @@ use super::fields;
 use super::record::{Fate, RecordError};
 use crate::engine::ActiveRun;
 use crate::{
-    BuildError, Canonical, ChangedFields, ConflictPolicy, EditOperation, ExecuteSync, ExternalId, Fetched,
+    BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId, Fetched,
     LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport, RunRequest,
     SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder, WritebackPorts,
     Written, fold_edits,
@@ -273,6 +273,8 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         let mut tx = ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         ports.leases.renew(&mut tx, &run.scope, &run.lease, self.engine.clock.now()).await?;
         self.ports.changes.put_standings(&mut tx, &run.scope, &standings).await?;
+        let used: Vec<ConflictId> = steps.iter().flat_map(Step::used_decisions).collect();
+        self.ports.conflicts.close_conflicts(&mut tx, &run.scope, &used, self.engine.clock.now()).await?;
         let echoes: Vec<(ExternalId, T)> = steps.iter().filter_map(Step::expected).collect();
         if let (Some(recorder), false) = (&self.recorder, echoes.is_empty())
             && let Err(error) = recorder.record_writes(&mut tx, &run.scope, &echoes).await

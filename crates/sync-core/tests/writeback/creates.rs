@@ -56,6 +56,15 @@ async fn lost_create_without_a_key_is_asked() {
         assert_eq!(world.done(), Vec::<String>::new());
         assert_eq!(world.conflicts().await[0].kind, ConflictKind::CreateInDoubt);
         world.resolve(choice).await;
+        if choice == Choice::Local {
+            // A decision is good for one try.
+            world.answers([Some(Answer::LostBefore)]);
+            world.outbound().await;
+            world.later(100_000);
+            world.outbound().await;
+            assert_eq!((world.done().len(), world.conflicts().await[0].choice), (0, None));
+            world.resolve(choice).await;
+        }
         world.outbound().await;
         assert_eq!(world.done().len(), n_creates);
         assert_eq!(world.here(placeholder.as_str()), None);
