@@ -7,6 +7,7 @@ pub mod fields;
 mod generated;
 mod module;
 mod store;
+pub mod writeback;
 
 pub use builder::SyncModuleBuilder;
 pub use error::WiringError;

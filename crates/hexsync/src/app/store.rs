@@ -5,7 +5,7 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use sync_wiring::core::{
     AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
-    StoreError, TenantEraser, UnitOfWork, WebhookInbox,
+    StoreError, TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
 };
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
@@ -26,6 +26,7 @@ pub(crate) trait AppStore:
     + ChangeEmitter<<Self as UnitOfWork>::Tx>
     + DeliveryStore<<Self as UnitOfWork>::Tx>
     + OutboxSignal
+    + WritebackStore
 {
     /// What to call it.
     const NAME: &'static str;

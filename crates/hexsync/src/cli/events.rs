@@ -271,7 +271,7 @@ impl Forget {
         let consumer = ConsumerName::from(self.consumer);
         let lanes = across(app, async |store, tx| {
             let queues = store.queues(tx).await?;
-            store.forget(tx, &consumer).await?;
+            store.forget_consumer(tx, &consumer).await?;
             Ok(queues
                 .into_iter()
                 .filter(|queue| queue.consumer == consumer)

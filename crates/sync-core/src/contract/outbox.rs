@@ -241,8 +241,8 @@ pub async fn consumers_and_lanes_are_apart<F: OutboxFixture>(f: F) {
     assert_eq!(of(&claim(&f, "one", Lane::Outbound, 0, 10).await.1), [3]);
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [1, 2]);
     let store = f.store();
-    assert!(commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
-    assert!(!commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
+    assert!(commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
+    assert!(!commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
     publish(&f, &[message(4, Some("r1"))]).await;
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [4]);
     assert!(claim(&f, "one", Lane::Change, 1_000, 10).await.1.is_empty());

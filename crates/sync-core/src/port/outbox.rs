@@ -59,7 +59,7 @@ pub trait DeliveryStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn forget(&self, tx: &mut Tx, consumer: &ConsumerName) -> Result<bool, StoreError>;
+    async fn forget_consumer(&self, tx: &mut Tx, consumer: &ConsumerName) -> Result<bool, StoreError>;
 
     /// Claims events to deliver, in the order of their publishing; none where nothing is due, or others are claiming
     /// right now.

@@ -77,7 +77,7 @@ impl Tail {
         }
         let ended = deliver(builder, self.once, &stop).await;
         // What it did not print waits for nobody.
-        across(app, async |store, tx| store.forget(tx, &consumer).await).await?;
+        across(app, async |store, tx| store.forget_consumer(tx, &consumer).await).await?;
         ended?;
         Ok(Exit::Ok)
     }
