@@ -125,6 +125,12 @@ begin
     loop
         perform hexsync_isolate(target);
     end loop;
+    -- Consumers are the installation's: everybody's events look for them, and only work across tenants changes them.
+    if to_regclass('sync_consumers') is not null then
+        create policy hexsync_tenant on sync_consumers for select using (true);
+        create policy hexsync_installation on sync_consumers
+            using ((select current_setting('hexsync.across_tenants', true)) = 'on');
+    end if;
 end
 $$;
 

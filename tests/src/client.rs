@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use sync_auth::{
     Authenticator, ClientCredential, MemoryTokenStore, RefreshToken, StoredToken, TokenEndpoint, TokenStore,
 };
-use sync_core::{Clock, ConnectionId, Subscription, SubscriptionId, TenantId};
+use sync_core::{Clock, ConnectionKey, Subscription, SubscriptionId, TenantId};
 use uuid::Uuid;
 
 use crate::clock::LeastJitter;
@@ -54,20 +54,13 @@ struct Granted {
 
 #[async_trait::async_trait]
 impl TokenStore for Granted {
-    async fn load(
-        &self,
-        connection: &ConnectionId,
-    ) -> Result<Option<StoredToken>, sync_auth::TokenStoreError> {
-        let kept = self.kept.load(connection).await?;
+    async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredToken>, sync_auth::TokenStoreError> {
+        let kept = self.kept.load(key).await?;
         Ok(kept.or_else(|| Some(StoredToken::from_refresh_token(self.grant.clone().into()))))
     }
 
-    async fn save(
-        &self,
-        connection: &ConnectionId,
-        token: &StoredToken,
-    ) -> Result<(), sync_auth::TokenStoreError> {
-        self.kept.save(connection, token).await
+    async fn save(&self, key: &ConnectionKey, token: &StoredToken) -> Result<(), sync_auth::TokenStoreError> {
+        self.kept.save(key, token).await
     }
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 
 use crate::workspace::Workspace;
-use crate::{codegen, deny, layers, process, test, tidy};
+use crate::{codegen, deny, fuzz, layers, process, test, tidy};
 
 /// What `cargo xtask ci` understands.
 #[derive(Debug, clap::Args)]
@@ -32,6 +32,7 @@ const STEPS: &[Step] = &[
     ("features", features),
     ("doc", doc),
     ("test", tests),
+    ("fuzz", fuzz::briefly),
 ];
 
 /// What a newcomer types first, so the README has to show it: words of one line, and what they are.

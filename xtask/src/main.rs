@@ -6,6 +6,7 @@ mod bench;
 mod ci;
 mod codegen;
 mod deny;
+mod fuzz;
 mod layers;
 mod process;
 mod scaffold;
@@ -45,6 +46,8 @@ enum Command {
     CheckLayers,
     /// Check the rules of the house: sizes, manifests, paired test ids and the like.
     Tidy,
+    /// Feed hostile input to everything that reads what comes from outside.
+    Fuzz(fuzz::Args),
     /// Run the benchmark against a PostgreSQL with default durability.
     Bench(bench::Args),
 }
@@ -82,6 +85,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Codegen(_) | Command::New(_) => {}
         Command::CheckLayers => layers::run(&workspace)?,
         Command::Tidy => tidy::run(&workspace)?,
+        Command::Fuzz(args) => fuzz::run(&workspace, &args)?,
         Command::Bench(args) => return bench::run(&workspace, &args),
     }
     Ok(ExitCode::SUCCESS)

@@ -67,6 +67,8 @@ fn is_locator(url: &str) -> bool {
     url.strip_prefix("/services/data/v").is_some_and(|rest| rest.contains("/query"))
         && url.bytes().all(|b| b.is_ascii_alphanumeric() || b"/.-_?=&%".contains(&b))
         && !url.contains("..")
+        // As a dot it would count as one.
+        && !url.to_ascii_lowercase().contains("%2e")
 }
 
 /// What is wrong with an answer that should be JSON, without quoting it.
@@ -104,6 +106,29 @@ mod tests {
             (page.total, page.next.as_deref()),
             (3, Some("/services/data/v66.0/query/01gDn0000012AbCIAU-2"))
         );
+    }
+
+    #[test]
+    fn next_page_lies_below_the_query_resource_of_the_same_org() {
+        let follow = |url: &str| {
+            parse(&format!(r#"{{"totalSize":2,"done":false,"nextRecordsUrl":"{url}","records":[]}}"#))
+                .map(|p| p.next)
+        };
+        for own in ["/services/data/v66.0/query/01g-2000", "/services/data/v66.0/queryAll/01g-2000"] {
+            assert_eq!(follow(own).unwrap().as_deref(), Some(own));
+        }
+        for elsewhere in [
+            "https://evil.example/services/data/v66.0/query/01g",
+            "//evil.example/services/data/v66.0/query/01g",
+            "/services/data/v66.0/query/../../../oauth2/token",
+            "/services/data/v66.0/query/%2e%2E/sobjects",
+            "/services/data/v66.0/sobjects/Account",
+            "/services/data@evil.example/query",
+            "/services/data/v66.0/query\\\\evil.example",
+            "http://169.254.169.254/latest/query",
+        ] {
+            assert!(follow(elsewhere).unwrap_err().contains("malformed"), "{elsewhere}");
+        }
     }
 
     #[test]

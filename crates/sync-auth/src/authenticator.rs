@@ -6,16 +6,20 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use secrecy::SecretString;
-use sync_core::{Clock, ConnectionId, SystemClock};
+use sync_core::{Clock, ConnectionKey, Jitter, RandomJitter, SystemClock};
 use tracing::Instrument;
 
 use crate::error::{AuthError, DeadGrant};
-use crate::flight::{Flight, Known};
-use crate::store::{StoredToken, TokenStore};
+use crate::flight::Flight;
+use crate::known::Known;
+use crate::store::TokenStore;
 use crate::strategy::AuthStrategy;
 use crate::token::AccessToken;
+use crate::turns::Patience;
 
 const DEFAULT_REFRESH_AHEAD: Duration = Duration::from_secs(300);
+/// By how much of it the time ahead differs at most from one process to the next, so that not all ask at once.
+const SPREAD: f64 = 0.2;
 
 /// The tokens of one connection. Clones share everything; keep one per connection and process. Exchanges run as
 /// tasks of their own, so it works only inside a tokio runtime.
@@ -25,10 +29,11 @@ pub struct Authenticator {
 }
 
 pub(crate) struct Shared {
-    pub(crate) connection: ConnectionId,
+    pub(crate) connection: ConnectionKey,
     pub(crate) strategy: Arc<dyn AuthStrategy>,
     pub(crate) store: Arc<dyn TokenStore>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) jitter: Arc<dyn Jitter>,
     pub(crate) refresh_ahead: TimeDelta,
     pub(crate) known: RwLock<Known>,
     flight: Arc<tokio::sync::Mutex<Flight>>,
@@ -37,7 +42,7 @@ pub(crate) struct Shared {
 impl Authenticator {
     /// An authenticator with default settings.
     pub fn new(
-        connection: ConnectionId,
+        connection: ConnectionKey,
         strategy: impl AuthStrategy + 'static,
         store: impl TokenStore + 'static,
     ) -> Self {
@@ -46,7 +51,7 @@ impl Authenticator {
 
     /// Starts one whose settings differ.
     pub fn builder(
-        connection: ConnectionId,
+        connection: ConnectionKey,
         strategy: impl AuthStrategy + 'static,
         store: impl TokenStore + 'static,
     ) -> AuthenticatorBuilder {
@@ -55,13 +60,14 @@ impl Authenticator {
             strategy: Arc::new(strategy),
             store: Arc::new(store),
             clock: Arc::new(SystemClock),
+            jitter: Arc::new(RandomJitter),
             refresh_ahead: DEFAULT_REFRESH_AHEAD,
         }
     }
 
     /// Whose tokens these are.
     #[must_use]
-    pub fn connection(&self) -> &ConnectionId {
+    pub fn connection(&self) -> &ConnectionKey {
         &self.shared.connection
     }
 
@@ -90,7 +96,8 @@ impl Authenticator {
             }
             (known.generation, at_hand)
         };
-        match (self.renew(seen, None).await, at_hand) {
+        let patience = if at_hand.is_some() { Patience::None } else { Patience::Full };
+        match (self.renew(seen, None, patience).await, at_hand) {
             (Err(error), Some(token)) if error.is_temporary() => {
                 tracing::warn!(connection = %self.shared.connection, %error, "renewal ahead of time failed, using the old token");
                 Ok(token)
@@ -106,7 +113,7 @@ impl Authenticator {
     /// As [`current`](Self::current).
     pub async fn refresh_if(&self, stale: &AccessToken) -> Result<AccessToken, AuthError> {
         let seen = self.shared.known().generation;
-        self.renew(seen, Some(stale.clone())).await
+        self.renew(seen, Some(stale.clone()), Patience::Full).await
     }
 
     /// Forgets that the grant is dead, and the access token with it: after the cause was removed at the provider.
@@ -130,7 +137,12 @@ impl Authenticator {
     }
 
     /// Waits for its turn and renews, unless the turn before it already brought what is needed.
-    async fn renew(&self, seen: u64, rejected: Option<AccessToken>) -> Result<AccessToken, AuthError> {
+    async fn renew(
+        &self,
+        seen: u64,
+        rejected: Option<AccessToken>,
+        patience: Patience,
+    ) -> Result<AccessToken, AuthError> {
         let mut flight = Arc::clone(&self.shared.flight).lock_owned().await;
         let now = self.shared.clock.now();
         if let Some(outcome) =
@@ -141,7 +153,7 @@ impl Authenticator {
         let shared = Arc::clone(&self.shared);
         // A task of its own: a caller that gives up must not cancel an exchange half-way, because the refresh
         // token it spent would be lost with its successor.
-        let exchange = async move { flight.run(&shared, rejected).await }.in_current_span();
+        let exchange = async move { flight.run(&shared, rejected, patience).await }.in_current_span();
         tokio::spawn(exchange)
             .await
             .unwrap_or_else(|_| Err(AuthError::transient("the exchange was stopped with its runtime")))
@@ -159,17 +171,6 @@ impl Shared {
         known.generation += 1;
         change(&mut known);
     }
-
-    pub(crate) async fn load(&self) -> Result<Option<StoredToken>, AuthError> {
-        self.store.load(&self.connection).await.map_err(|source| AuthError::Store { during: "load", source })
-    }
-
-    pub(crate) async fn save(&self, token: &StoredToken) -> Result<(), AuthError> {
-        self.store
-            .save(&self.connection, token)
-            .await
-            .map_err(|source| AuthError::Store { during: "save", source })
-    }
 }
 
 impl fmt::Debug for Authenticator {
@@ -184,10 +185,11 @@ impl fmt::Debug for Authenticator {
 
 /// Settings of an [`Authenticator`].
 pub struct AuthenticatorBuilder {
-    connection: ConnectionId,
+    connection: ConnectionKey,
     strategy: Arc<dyn AuthStrategy>,
     store: Arc<dyn TokenStore>,
     clock: Arc<dyn Clock>,
+    jitter: Arc<dyn Jitter>,
     refresh_ahead: Duration,
 }
 
@@ -199,7 +201,15 @@ impl AuthenticatorBuilder {
         self
     }
 
-    /// How long before its end a token is renewed; at most a quarter of its lifetime counts. Default 5 min.
+    /// Chance, which spreads renewals and the questions of those who wait. Default: random.
+    #[must_use]
+    pub fn jitter(mut self, jitter: Arc<dyn Jitter>) -> Self {
+        self.jitter = jitter;
+        self
+    }
+
+    /// How long before its end a token is renewed, at most: each process takes up to a fifth less, by chance. At most
+    /// a quarter of the token's lifetime counts. Default 5 min.
     #[must_use]
     pub fn refresh_ahead(mut self, ahead: Duration) -> Self {
         self.refresh_ahead = ahead;
@@ -209,13 +219,15 @@ impl AuthenticatorBuilder {
     /// The authenticator. Nothing is loaded or exchanged until a token is asked for.
     #[must_use]
     pub fn build(self) -> Authenticator {
-        let refresh_ahead = TimeDelta::from_std(self.refresh_ahead).unwrap_or(TimeDelta::MAX);
+        let refresh_ahead = self.refresh_ahead.mul_f64(1.0 - SPREAD * self.jitter.fraction());
+        let refresh_ahead = TimeDelta::from_std(refresh_ahead).unwrap_or(TimeDelta::MAX);
         Authenticator {
             shared: Arc::new(Shared {
                 connection: self.connection,
                 strategy: self.strategy,
                 store: self.store,
                 clock: self.clock,
+                jitter: self.jitter,
                 refresh_ahead,
                 known: RwLock::default(),
                 flight: Arc::default(),

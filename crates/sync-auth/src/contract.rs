@@ -10,8 +10,9 @@ use std::future::Future;
 use std::sync::Arc;
 
 use secrecy::ExposeSecret;
+use sync_core::EndCause;
 
-use crate::{AccessToken, DeadGrant, StoredToken, TokenStore};
+use crate::{AccessToken, DeadGrant, HeldTurn, Saved, StoredToken, TokenStore, Turn};
 
 /// What an adapter lends to its suite.
 pub trait TokenStoreFixture: Sized + Send + Sync + 'static {
@@ -67,6 +68,54 @@ pub async fn other_process_sees_a_save<F: TokenStoreFixture>(fixture: F) {
     }
 }
 
+/// INV-AUTH-2: of two processes one has the turn; the other gets it when the first is done.
+pub async fn turn_is_had_by_one<F: TokenStoreFixture>(fixture: F) {
+    let (ours, theirs) = (fixture.handle().await, fixture.handle().await);
+    ours.save(&"acme".into(), &full()).await.unwrap();
+    let turn = taken(&*ours).await;
+    assert!(matches!(theirs.take_turn(&"acme".into(), now()).await.unwrap(), Turn::Busy));
+    let next = StoredToken::from_refresh_token("r2".into());
+    assert_eq!(ours.save_in_turn(&"acme".into(), &turn, &next, now()).await.unwrap(), Saved::Kept);
+    assert_same(&theirs.load(&"acme".into()).await.unwrap().unwrap(), &next);
+    let turn = taken(&*theirs).await;
+    theirs.end_turn(&"acme".into(), &turn, Some(now())).await.unwrap();
+    assert_eq!(taken(&*ours).await.unresolved_since, Some(now()));
+}
+
+/// INV-AUTH-2: what the holder of a lost turn brings is not kept: a life, nor a death.
+pub async fn lost_turn_keeps_nothing<F: TokenStoreFixture>(fixture: F) {
+    let (ours, theirs) = (fixture.handle().await, fixture.handle().await);
+    let first = StoredToken::from_refresh_token("r1".into());
+    ours.save(&"acme".into(), &first).await.unwrap();
+    let turn = taken(&*ours).await;
+    let anew = StoredToken::from_refresh_token("r9".into());
+    theirs.save(&"acme".into(), &anew).await.unwrap();
+    for late in [StoredToken::from_refresh_token("r2".into()), full()] {
+        assert_eq!(ours.save_in_turn(&"acme".into(), &turn, &late, now()).await.unwrap(), Saved::Overtaken);
+        assert_same(&theirs.load(&"acme".into()).await.unwrap().unwrap(), &anew);
+    }
+}
+
+/// A strategy without a grant begins without a row.
+pub async fn turn_needs_no_row<F: TokenStoreFixture>(fixture: F) {
+    let store = fixture.handle().await;
+    let turn = taken(&*store).await;
+    let token = StoredToken { access: full().access, ..StoredToken::default() };
+    assert_eq!(store.save_in_turn(&"acme".into(), &turn, &token, now()).await.unwrap(), Saved::Kept);
+    assert_same(&store.load(&"acme".into()).await.unwrap().unwrap(), &token);
+}
+
+async fn taken(store: &dyn TokenStore) -> HeldTurn {
+    match store.take_turn(&"acme".into(), now()).await.unwrap() {
+        Turn::Ours(turn) => turn,
+        Turn::Busy => panic!("nobody else has it"),
+    }
+}
+
+fn now() -> chrono::DateTime<chrono::Utc> {
+    "2026-01-02T10:30:00.25Z".parse().unwrap()
+}
+
 fn full() -> StoredToken {
     StoredToken {
         refresh_token: Some("5Aep861.\"demo\"!+/=ünï".into()),
@@ -76,7 +125,9 @@ fn full() -> StoredToken {
             issued_at: "2026-01-02T10:00:00.123456Z".parse().unwrap(),
             expires_at: Some("2026-01-02T12:00:00.654321Z".parse().unwrap()),
         }),
+        rotates: Some(true),
         dead: Some(DeadGrant {
+            cause: EndCause::Policy,
             code: "invalid_grant".into(),
             detail: Some("expired access/refresh token".into()),
             since: "2026-01-02T11:00:00.5Z".parse().unwrap(),
@@ -88,7 +139,7 @@ fn assert_same(found: &StoredToken, saved: &StoredToken) {
     let refresh_token =
         |token: &StoredToken| token.refresh_token.as_ref().map(|t| t.expose_secret().to_owned());
     assert_eq!(refresh_token(found), refresh_token(saved));
-    assert_eq!(found.dead, saved.dead);
+    assert_eq!((&found.dead, found.rotates), (&saved.dead, saved.rotates));
     assert_eq!(found.access.is_some(), saved.access.is_some());
     if let (Some(found), Some(saved)) = (&found.access, &saved.access) {
         assert!(found.same_as(saved));
@@ -97,11 +148,23 @@ fn assert_same(found: &StoredToken, saved: &StoredToken) {
     }
 }
 
+/// The suite of turns, for stores that several processes share.
+#[macro_export]
+macro_rules! turn_contract {
+    ($fixture:ty) => {
+        $crate::token_store_contract!(turns, $fixture: [
+            turn_is_had_by_one,
+            lost_turn_keeps_nothing,
+            turn_needs_no_row,
+        ]);
+    };
+}
+
 /// One test per case, for one [`TokenStoreFixture`](crate::contract::TokenStoreFixture).
 #[macro_export]
 macro_rules! token_store_contract {
     ($fixture:ty) => {
-        $crate::token_store_contract!($fixture: [
+        $crate::token_store_contract!(token_store, $fixture: [
             nothing_before_the_first_save,
             everything_comes_back,
             save_replaces_everything,
@@ -109,8 +172,8 @@ macro_rules! token_store_contract {
             other_process_sees_a_save,
         ]);
     };
-    ($fixture:ty: [$($case:ident),* $(,)?]) => {
-        mod token_store {
+    ($name:ident, $fixture:ty: [$($case:ident),* $(,)?]) => {
+        mod $name {
             #[allow(unused_imports, reason = "the fixture may be named by a path")]
             use super::*;
 

@@ -5,19 +5,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use reqwest::header::{ACCEPT, RETRY_AFTER};
+use reqwest::header::{ACCEPT, DATE, RETRY_AFTER};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
-use serde_json::Value;
-use url::{Host, Url};
+use serde_json::{Map, Value};
+use url::Url;
 
 use crate::classify::Refusal;
-use crate::error::AuthError;
+use crate::error::{AuthError, NO_CONNECTION};
+use crate::hosts::{HostRule, is_loopback};
 use crate::strategy::Grant;
 use crate::token::AccessToken;
 
 /// A token answer is a few hundred bytes; what is longer is something else.
 const LONGEST_ANSWER: usize = 256 * 1024;
+
+/// Form fields that are no secrets: a description may repeat them.
+const PUBLIC_FIELDS: [&str; 4] = ["grant_type", "token_type_hint", "redirect_uri", "scope"];
 
 /// The OAuth client an endpoint knows. `Debug` never shows the secret.
 #[derive(Debug, Clone)]
@@ -58,11 +61,18 @@ pub struct EndpointOptions {
     /// Whether `http://` to another machine is accepted; to this machine it always is. Default no: the form
     /// carries secrets.
     pub plain_http: bool,
+    /// Where an answer's `instance_url` may lead; access tokens are sent there. `None`: to any `https` host.
+    pub instance_hosts: Option<HostRule>,
 }
 
 impl Default for EndpointOptions {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), timeout: Duration::from_secs(30), plain_http: false }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            plain_http: false,
+            instance_hosts: None,
+        }
     }
 }
 
@@ -72,6 +82,7 @@ impl Default for EndpointOptions {
 pub struct TokenEndpoint {
     url: Url,
     http: reqwest::Client,
+    instance_hosts: Option<HostRule>,
 }
 
 impl TokenEndpoint {
@@ -106,20 +117,81 @@ impl TokenEndpoint {
             .user_agent(concat!("hexsync/", env!("CARGO_PKG_VERSION")))
             .build()
             .map_err(|_| AuthError::configuration("tls"))?;
-        Ok(Self { url, http })
+        Ok(Self { url, http, instance_hosts: options.instance_hosts.clone() })
     }
 
-    /// One form post.
+    /// One form post for a token.
     pub(crate) async fn exchange(
         &self,
         form: &[(&str, &str)],
         client: Option<&ClientCredential>,
         now: DateTime<Utc>,
     ) -> Result<Grant, AuthError> {
+        self.exchange_in_full(form, client, now).await.map(|(grant, _)| grant)
+    }
+
+    /// The same, with what else the answer says, secrets taken out.
+    pub(crate) async fn exchange_in_full(
+        &self,
+        form: &[(&str, &str)],
+        client: Option<&ClientCredential>,
+        now: DateTime<Utc>,
+    ) -> Result<(Grant, Map<String, Value>), AuthError> {
+        let mut answer = self.post(form, client, now).await?;
+        let grant = self.grant_of(&mut answer, now)?;
+        for secret in ["id_token", "signature"] {
+            answer.remove(secret);
+        }
+        Ok((grant, answer))
+    }
+
+    /// One form post that is answered by a JSON object, such as RFC 7662's introspection. The answer may hold secrets.
+    ///
+    /// # Errors
+    /// As an exchange of a token.
+    pub async fn ask(
+        &self,
+        form: &[(&str, &str)],
+        client: Option<&ClientCredential>,
+        now: DateTime<Utc>,
+    ) -> Result<Map<String, Value>, AuthError> {
+        self.post(form, client, now).await
+    }
+
+    /// One form post whose answer does not matter if it is a success, such as RFC 7009's revocation.
+    pub(crate) async fn tell(
+        &self,
+        form: &[(&str, &str)],
+        client: Option<&ClientCredential>,
+        now: DateTime<Utc>,
+    ) -> Result<(), AuthError> {
+        self.send(form, client, now).await.map(drop)
+    }
+
+    async fn post(
+        &self,
+        form: &[(&str, &str)],
+        client: Option<&ClientCredential>,
+        now: DateTime<Utc>,
+    ) -> Result<Map<String, Value>, AuthError> {
+        let body = self.send(form, client, now).await?;
+        // The parser's error is dropped on purpose: it may quote a token.
+        match serde_json::from_slice(&body) {
+            Ok(Value::Object(answer)) => Ok(answer),
+            _ => Err(AuthError::transient("an answer that holds no token")),
+        }
+    }
+
+    async fn send(
+        &self,
+        form: &[(&str, &str)],
+        client: Option<&ClientCredential>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<u8>, AuthError> {
         let mut fields = form.to_vec();
         let mut request = self.http.post(self.url.clone()).header(ACCEPT, "application/json");
+        let secret = client.and_then(|client| client.client_secret.as_ref()).map(ExposeSecret::expose_secret);
         if let Some(client) = client {
-            let secret = client.client_secret.as_ref().map(ExposeSecret::expose_secret);
             match client.placement {
                 CredentialPlacement::Form => {
                     fields.push(("client_id", &client.client_id));
@@ -130,8 +202,10 @@ impl TokenEndpoint {
         }
         let mut response = request.form(&fields).send().await.map_err(|error| unreachable_for_now(&error))?;
         let status = response.status();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-        let retry_after = retry_after.and_then(|text| text.trim().parse().ok()).map(Duration::from_secs);
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+        let retry_after = header(RETRY_AFTER).and_then(|text| text.parse().ok()).map(Duration::from_secs);
+        let is_timed = form.iter().any(|(key, _)| *key == "assertion");
+        let server_time = header(DATE).filter(|_| is_timed).and_then(http_date);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| unreachable_for_now(&error))? {
             if body.len() + chunk.len() > LONGEST_ANSWER {
@@ -140,19 +214,49 @@ impl TokenEndpoint {
             body.extend_from_slice(&chunk);
         }
         if status.is_success() {
-            return TokenAnswer::read(&body)?.into_grant(now);
+            return Ok(body);
         }
-        let secrets: Vec<&str> = [
-            form.iter().filter(|(key, _)| *key != "grant_type").map(|(_, value)| *value).collect(),
-            client
-                .and_then(|c| c.client_secret.as_ref())
-                .map(|s| vec![s.expose_secret()])
-                .unwrap_or_default(),
-        ]
-        .concat();
-        let holds_secret =
-            |text: &str| secrets.iter().any(|secret| !secret.is_empty() && text.contains(secret));
-        Err(Refusal { status: status.as_u16(), retry_after, body: &body, now }.classify(holds_secret))
+        let presented = form.iter().filter(|(key, _)| !PUBLIC_FIELDS.contains(key)).map(|(_, value)| *value);
+        let secrets: Vec<&str> = presented.chain(secret).filter(|secret| !secret.is_empty()).collect();
+        let holds_secret = |text: &str| secrets.iter().any(|secret| text.contains(secret));
+        let refusal = Refusal { status: status.as_u16(), retry_after, body: &body, now, server_time };
+        Err(refusal.classify(holds_secret))
+    }
+
+    /// Takes the token out of an answer. Numbers come as numbers or as text.
+    fn grant_of(&self, answer: &mut Map<String, Value>, now: DateTime<Utc>) -> Result<Grant, AuthError> {
+        let mut secret = |key: &str| match answer.remove(key) {
+            Some(Value::String(text)) if !text.is_empty() => Some(SecretString::from(text)),
+            _ => None,
+        };
+        let (access, refresh_token) = (secret("access_token"), secret("refresh_token"));
+        let access = access.ok_or_else(|| AuthError::transient("an answer that holds no token"))?;
+        let instance_url = match answer.get("instance_url").and_then(Value::as_str) {
+            Some(url) if !url.is_empty() => Some(self.instance_url(url)?),
+            _ => None,
+        };
+        let seconds = answer.get("expires_in").and_then(|value| match value {
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        });
+        let expires_at = seconds
+            .filter(|seconds| *seconds >= 0.0)
+            .and_then(|seconds| TimeDelta::try_seconds(seconds as i64))
+            .and_then(|lifetime| now.checked_add_signed(lifetime));
+        Ok(Grant {
+            access: AccessToken { secret: access, instance_url, issued_at: now, expires_at },
+            refresh_token,
+        })
+    }
+
+    /// The address where the token's API lives. The token goes there, so it must be one of the provider's.
+    fn instance_url(&self, text: &str) -> Result<Url, AuthError> {
+        let url = Url::parse(text).map_err(|_| AuthError::transient("an unreadable instance_url"))?;
+        match &self.instance_hosts {
+            Some(rule) if !rule.allows(&url) => Err(AuthError::configuration("instance_url")),
+            _ => Ok(url),
+        }
     }
 }
 
@@ -163,61 +267,15 @@ impl fmt::Debug for TokenEndpoint {
     }
 }
 
-/// The part of a token answer that is used. Numbers come as numbers or as text.
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: SecretString,
-    refresh_token: Option<SecretString>,
-    instance_url: Option<String>,
-    expires_in: Option<Value>,
-}
-
-impl TokenAnswer {
-    fn read(body: &[u8]) -> Result<Self, AuthError> {
-        // The parser's error is dropped on purpose: it may quote a token.
-        let answer: Self = serde_json::from_slice(body)
-            .map_err(|_| AuthError::transient("an answer that holds no token"))?;
-        if answer.access_token.expose_secret().is_empty() {
-            return Err(AuthError::transient("an empty token"));
-        }
-        Ok(answer)
-    }
-
-    fn into_grant(self, now: DateTime<Utc>) -> Result<Grant, AuthError> {
-        let instance_url = match self.instance_url.filter(|url| !url.is_empty()) {
-            Some(url) => {
-                Some(Url::parse(&url).map_err(|_| AuthError::transient("an unreadable instance_url"))?)
-            }
-            None => None,
-        };
-        let seconds = self.expires_in.and_then(|value| match value {
-            Value::Number(number) => number.as_f64(),
-            Value::String(text) => text.trim().parse().ok(),
-            _ => None,
-        });
-        let expires_at = seconds
-            .filter(|seconds| *seconds >= 0.0)
-            .and_then(|seconds| TimeDelta::try_seconds(seconds as i64))
-            .and_then(|lifetime| now.checked_add_signed(lifetime));
-        let access = AccessToken { secret: self.access_token, instance_url, issued_at: now, expires_at };
-        let refresh_token = self.refresh_token.filter(|token| !token.expose_secret().is_empty());
-        Ok(Grant { access, refresh_token })
-    }
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        Some(Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
+/// The instant of a `Date` header in the one form that servers send (RFC 9110, section 5.6.7).
+fn http_date(text: &str) -> Option<DateTime<Utc>> {
+    chrono::NaiveDateTime::parse_from_str(text, "%a, %d %b %Y %H:%M:%S GMT").ok().map(|at| at.and_utc())
 }
 
 fn unreachable_for_now(error: &reqwest::Error) -> AuthError {
     let what = match error {
         e if e.is_timeout() => "no answer in time",
-        e if e.is_connect() => "no connection",
+        e if e.is_connect() => NO_CONNECTION,
         _ => "the connection broke",
     };
     // Only the innermost cause is kept: the layers above it may quote the address.

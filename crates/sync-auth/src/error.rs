@@ -6,9 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use sync_core::{EndCause, GrantEnd};
 
 use crate::store::TokenStoreError;
+
+/// What a transient failure says when the endpoint was not reached at all.
+pub(crate) const NO_CONNECTION: &str = "no connection";
 
 /// A cause that several waiting callers can share.
 pub type SharedError = Arc<dyn Error + Send + Sync + 'static>;
@@ -65,6 +68,12 @@ impl AuthError {
         matches!(self, Self::Throttled { .. } | Self::Transient { .. } | Self::Store { .. })
     }
 
+    /// Whether the exchange may have taken place although no answer arrived. A provider that was never reached has
+    /// changed nothing.
+    pub(crate) fn leaves_doubt(&self) -> bool {
+        matches!(self, Self::Transient { what, .. } if what != NO_CONNECTION)
+    }
+
     pub(crate) fn transient(what: impl Into<String>) -> Self {
         Self::Transient { what: what.into(), source: None }
     }
@@ -74,20 +83,60 @@ impl AuthError {
     }
 }
 
-/// A grant that the provider refuses, with the cause it named. Can be stored; holds no secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A grant that the provider refuses, with its cause. Holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadGrant {
+    /// Why, as far as can be told.
+    pub cause: EndCause,
     /// The provider's code, e.g. `invalid_grant`, or a word of ours: `no_refresh_token`, `token_rejected`.
     pub code: String,
-    /// The provider's description, cleaned: at most 200 printable characters, dropped if it holds a secret.
+    /// The provider's description, cleaned: at most 200 printable characters, dropped if it holds a secret. Where we
+    /// know more than the provider says, that.
     pub detail: Option<String>,
     /// When it was noticed.
     pub since: DateTime<Utc>,
 }
 
 impl DeadGrant {
-    pub(crate) fn new(code: impl Into<String>, since: DateTime<Utc>) -> Self {
-        Self { code: code.into(), detail: None, since }
+    pub(crate) fn new(cause: EndCause, code: impl Into<String>, since: DateTime<Utc>) -> Self {
+        Self { cause, code: code.into(), detail: None, since }
+    }
+
+    /// What a person does about it.
+    #[must_use]
+    pub const fn next_step(&self) -> &'static str {
+        next_step(self.cause)
+    }
+}
+
+/// What a person does about a grant that ended for this cause.
+#[must_use]
+pub const fn next_step(cause: EndCause) -> &'static str {
+    match cause {
+        EndCause::GrantLimit => {
+            "connect the account again, and connect each account once: share one connection, or let another user grant it"
+        }
+        EndCause::Policy => "let an administrator of the account allow the app, then connect again",
+        EndCause::UserInactive => "connect the account again as a user who is active",
+        EndCause::Client => "correct the app's client id, secret or key, then connect again or reset",
+        EndCause::AccountGone => {
+            "check whether the account still exists; forget the connection if it does not"
+        }
+        EndCause::Clock => "set the machine's clock right, then reset the connection",
+        EndCause::TokenRejected => "make a new token at the provider and put it in place of the old one",
+        _ => "connect the account again",
+    }
+}
+
+impl From<GrantEnd> for DeadGrant {
+    fn from(end: GrantEnd) -> Self {
+        Self { cause: end.cause, code: end.code, detail: end.detail, since: end.at }
+    }
+}
+
+impl From<DeadGrant> for GrantEnd {
+    fn from(grant: DeadGrant) -> Self {
+        Self { cause: grant.cause, code: grant.code, detail: grant.detail, at: grant.since }
     }
 }
 

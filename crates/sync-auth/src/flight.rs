@@ -1,100 +1,48 @@
-//! One exchange at a time: what is known between exchanges, and the steps of one.
+//! One exchange at a time: its steps, and what is owed to the store from the last one.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
+use sync_core::EndCause;
 
 use crate::authenticator::Shared;
 use crate::error::{AuthError, DeadGrant};
-use crate::store::StoredToken;
+use crate::known::Known;
+use crate::store::{HeldTurn, Saved, StoredToken, Turn};
 use crate::strategy::TokenRequest;
 use crate::token::AccessToken;
+use crate::turns::{Patience, Waiting};
 
-/// After a failed renewal ahead of time the old token is used this long before the next attempt.
-const QUIET_AFTER_FAILURE: TimeDelta = TimeDelta::seconds(30);
 /// A stored token without a known end is taken from another process only while it is this young: an older one
 /// may have died unnoticed, and the caller has a single retry left.
 const ADOPT_WITHIN: TimeDelta = TimeDelta::minutes(10);
 
-/// What callers can see without waiting for an exchange.
-#[derive(Default)]
-pub(crate) struct Known {
-    /// Counts exchanges and resets, so that a caller can tell that one happened while it waited.
-    pub(crate) generation: u64,
-    pub(crate) token: Option<AccessToken>,
-    pub(crate) dead: Option<DeadGrant>,
-    /// The failure of the newest exchange, for those who waited for it.
-    failure: Option<AuthError>,
-    quiet_until: Option<DateTime<Utc>>,
-    throttled_until: Option<DateTime<Utc>>,
-}
+/// How often a refused grant is given another chance because the store holds a newer one.
+const CHANCES: usize = 2;
 
-impl Known {
-    pub(crate) fn is_quiet(&self, now: DateTime<Utc>) -> bool {
-        self.quiet_until.is_some_and(|until| now < until)
-    }
-
-    /// The outcome that a waiting caller may share, if there is one since it had looked.
-    pub(crate) fn outcome_since(
-        &self,
-        seen: u64,
-        rejected: Option<&AccessToken>,
-        now: DateTime<Utc>,
-        ahead: TimeDelta,
-    ) -> Option<Result<AccessToken, AuthError>> {
-        if self.generation != seen
-            && let Some(error) = &self.failure
-        {
-            return Some(Err(error.clone()));
-        }
-        if self.dead.is_some() {
-            return None;
-        }
-        let token = self.token.as_ref()?;
-        let of_use = match rejected {
-            Some(rejected) => !token.same_as(rejected) && !token.is_expired(now),
-            None => !token.is_near_expiry(now, ahead),
-        };
-        of_use.then(|| Ok(token.clone()))
-    }
-
-    pub(crate) fn forget(&mut self) {
-        *self = Self { generation: self.generation, ..Self::default() };
-    }
-
-    fn succeed(&mut self, token: AccessToken) {
-        self.forget();
-        self.token = Some(token);
-    }
-
-    fn fail(&mut self, error: &AuthError, rejected: Option<&AccessToken>, now: DateTime<Utc>) {
-        self.failure = Some(error.clone());
-        // A refused token must not be handed out again only because no new one could be had.
-        self.token =
-            self.token.take().filter(|token| rejected.is_none_or(|rejected| !token.same_as(rejected)));
-        match error {
-            AuthError::NeedsReauthorisation { grant } => {
-                self.token = None;
-                self.dead = Some(grant.clone());
-            }
-            AuthError::Throttled { retry_after } => {
-                let wait = TimeDelta::from_std(*retry_after).unwrap_or(QUIET_AFTER_FAILURE);
-                self.throttled_until = now.checked_add_signed(wait);
-                self.quiet_until = self.throttled_until;
-            }
-            _ => self.quiet_until = Some(now + QUIET_AFTER_FAILURE),
-        }
-    }
-}
-
-/// The turn to make an exchange. Whoever holds it is the only one.
+/// The turn to make an exchange in this process. Whoever holds it is the only one.
 #[derive(Default)]
 pub(crate) struct Flight {
     /// A rotated refresh token that could not be saved. It is the only valid one, so it goes first.
-    pub(crate) unsaved: Option<StoredToken>,
+    unsaved: Option<Unsaved>,
     /// A grant's end that could not be saved, beside the grant it was.
     unsaved_end: Option<StoredToken>,
     /// The newest token that a call was refused with: never taken from the store again.
     rejected: Option<AccessToken>,
+}
+
+/// What an exchange brought, on its way into the store.
+struct Unsaved {
+    kept: StoredToken,
+    /// The refresh token that was presented for it.
+    presented: Option<SecretString>,
+    turn: HeldTurn,
+}
+
+/// What to do after an attempt.
+enum Next {
+    Done(Result<AccessToken, AuthError>),
+    /// The store holds another grant than the one that was refused.
+    Again,
 }
 
 impl Flight {
@@ -103,12 +51,13 @@ impl Flight {
         &mut self,
         shared: &Shared,
         rejected: Option<AccessToken>,
+        patience: Patience,
     ) -> Result<AccessToken, AuthError> {
-        let now = shared.clock.now();
         if rejected.is_some() {
             self.rejected = rejected;
         }
-        let outcome = self.obtain(shared, now).await;
+        let outcome = self.obtain(shared, patience).await;
+        let now = shared.clock.now();
         shared.publish(|known| match &outcome {
             Ok(token) => known.succeed(token.clone()),
             Err(error) => known.fail(error, self.rejected.as_ref(), now),
@@ -127,38 +76,70 @@ impl Flight {
     ) -> Result<(), AuthError> {
         let refresh_token = match (refresh_token, &self.unsaved) {
             (Some(new), _) => Some(new),
-            (None, Some(unsaved)) => unsaved.refresh_token.clone(),
-            (None, None) => shared.load().await?.unwrap_or_default().refresh_token,
+            (None, Some(unsaved)) => unsaved.kept.refresh_token.clone(),
+            (None, None) => shared.load().await?.refresh_token,
         };
-        shared.save(&StoredToken { refresh_token, access: None, dead: None }).await?;
+        shared.save(&StoredToken { refresh_token, ..StoredToken::default() }).await?;
         *self = Self::default();
         shared.publish(Known::forget);
         Ok(())
     }
 
-    async fn obtain(&mut self, shared: &Shared, now: DateTime<Utc>) -> Result<AccessToken, AuthError> {
-        let throttled_until = shared.known().throttled_until;
-        if let Some(until) = throttled_until.filter(|until| now < *until) {
-            return Err(AuthError::Throttled { retry_after: (until - now).to_std().unwrap_or_default() });
+    async fn obtain(&mut self, shared: &Shared, patience: Patience) -> Result<AccessToken, AuthError> {
+        let throttled = shared.known().throttled_for(shared.clock.now());
+        if let Some(retry_after) = throttled {
+            return Err(AuthError::Throttled { retry_after });
         }
-        if let Some(unsaved) = &self.unsaved {
-            shared.save(unsaved).await?;
-            self.unsaved = None;
+        if let Some(unsaved) = self.unsaved.take() {
+            self.settle(shared, unsaved, patience).await?;
         }
-        let stored = shared.load().await?.unwrap_or_default();
-        if let Some(grant) = self.end_of(shared, &stored).await {
-            return Err(AuthError::NeedsReauthorisation { grant });
-        }
-        if let Some(token) = self.adoptable(shared, &stored, now) {
-            tracing::debug!(connection = %shared.connection, "taking the stored token");
-            return Ok(token);
-        }
-        match self.exchange(shared, &stored, now).await {
-            Err(AuthError::NeedsReauthorisation { grant }) => {
-                self.after_refusal(shared, stored, grant, now).await
+        let mut waiting = Waiting::new(patience);
+        let mut chances = CHANCES;
+        loop {
+            // Most often another process has long done what is needed; that costs no turn.
+            let stored = shared.load().await?;
+            if let Some(outcome) = self.without_exchange(shared, &stored).await {
+                return outcome;
             }
-            outcome => outcome,
+            let turn = match shared.take_turn().await? {
+                Turn::Ours(turn) => turn,
+                Turn::Busy => {
+                    waiting.pause(shared).await?;
+                    continue;
+                }
+            };
+            // It may have done so between the look and the turn.
+            let stored = match shared.load().await {
+                Ok(stored) => stored,
+                Err(error) => {
+                    shared.end_turn(&turn, turn.unresolved_since).await;
+                    return Err(error);
+                }
+            };
+            if let Some(outcome) = self.without_exchange(shared, &stored).await {
+                shared.end_turn(&turn, turn.unresolved_since).await;
+                return outcome;
+            }
+            chances -= 1;
+            match self.exchange(shared, turn, stored, chances > 0).await {
+                Next::Done(outcome) => return outcome,
+                Next::Again => {}
+            }
         }
+    }
+
+    /// What the store's content alone decides.
+    async fn without_exchange(
+        &mut self,
+        shared: &Shared,
+        stored: &StoredToken,
+    ) -> Option<Result<AccessToken, AuthError>> {
+        if let Some(grant) = self.end_of(shared, stored).await {
+            return Some(Err(AuthError::NeedsReauthorisation { grant }));
+        }
+        let token = self.adoptable(shared, stored)?;
+        tracing::debug!(connection = %shared.connection, "taking the stored token");
+        Some(Ok(token))
     }
 
     /// Why no call is to be made: the grant is known to be dead and was not replaced or reset since.
@@ -168,7 +149,10 @@ impl Flight {
         }
         let end = self.unsaved_end.take().filter(|end| same_grant(end, stored))?;
         let grant = end.dead.clone();
-        self.keep_end(shared, end).await;
+        match shared.take_turn().await {
+            Ok(Turn::Ours(turn)) => self.keep_end(shared, &turn, end).await,
+            _ => self.unsaved_end = Some(end),
+        }
         grant
     }
 
@@ -176,34 +160,97 @@ impl Flight {
     async fn exchange(
         &mut self,
         shared: &Shared,
-        stored: &StoredToken,
-        now: DateTime<Utc>,
-    ) -> Result<AccessToken, AuthError> {
+        turn: HeldTurn,
+        stored: StoredToken,
+        may_repeat: bool,
+    ) -> Next {
+        let now = shared.clock.now();
         let request = TokenRequest {
             refresh_token: stored.refresh_token.clone(),
             rejected: self.rejected.clone(),
             now,
         };
-        let grant = shared.strategy.obtain(&request).await?;
+        let grant = match shared.strategy.obtain(&request).await {
+            Ok(grant) => grant,
+            Err(AuthError::NeedsReauthorisation { grant }) => {
+                return self.after_refusal(shared, turn, stored, grant, may_repeat).await;
+            }
+            Err(error) => {
+                let doubt = turn.unresolved_since.or_else(|| error.leaves_doubt().then_some(now));
+                shared.end_turn(&turn, doubt).await;
+                return Next::Done(Err(error));
+            }
+        };
         let rotated = grant.refresh_token.is_some();
         let kept = StoredToken {
             refresh_token: grant.refresh_token.or_else(|| stored.refresh_token.clone()),
             access: Some(grant.access.clone()),
             dead: None,
+            rotates: Some(rotated),
         };
         tracing::debug!(connection = %shared.connection, strategy = shared.strategy.name(), rotated, "got a new token");
-        match shared.save(&kept).await {
-            Err(error) if rotated => {
-                self.unsaved = Some(kept);
-                return Err(error);
-            }
+        let unsaved = Unsaved { kept, presented: stored.refresh_token, turn };
+        Next::Done(match self.settle(shared, unsaved, Patience::Full).await {
+            Err(error) if rotated => Err(error),
             // The refresh token kept before is still the right one; only other processes miss the new access token.
             Err(error) => {
+                self.unsaved = None;
                 tracing::warn!(connection = %shared.connection, %error, "could not keep the new access token");
+                Ok(grant.access)
             }
-            Ok(()) => {}
+            Ok(()) => Ok(grant.access),
+        })
+    }
+
+    /// Brings what an exchange brought into the store. Whoever overtook us presented the same refresh token: with
+    /// rotation only one of us got an answer, and if it was us, ours is the successor of what is stored.
+    async fn settle(
+        &mut self,
+        shared: &Shared,
+        mut unsaved: Unsaved,
+        patience: Patience,
+    ) -> Result<(), AuthError> {
+        let mut waiting = Waiting::new(patience);
+        loop {
+            match shared.save_in_turn(&unsaved.turn, &unsaved.kept).await {
+                Ok(Saved::Kept) => return Ok(()),
+                Ok(Saved::Overtaken) => {}
+                Err(error) => {
+                    self.unsaved = Some(unsaved);
+                    return Err(error);
+                }
+            }
+            tracing::warn!(connection = %shared.connection, "another process took the turn to refresh; keeping the outcome after it");
+            unsaved.turn = match self.next_turn(shared, &mut waiting).await {
+                Ok(turn) => turn,
+                Err(error) => {
+                    self.unsaved = Some(unsaved);
+                    return Err(error);
+                }
+            };
+            let stored = match shared.load().await {
+                Ok(stored) => stored,
+                Err(error) => {
+                    shared.end_turn(&unsaved.turn, unsaved.turn.unresolved_since).await;
+                    self.unsaved = Some(unsaved);
+                    return Err(error);
+                }
+            };
+            if !same_secret(stored.refresh_token.as_ref(), unsaved.presented.as_ref()) {
+                // A new grant came, or the other's exchange was the later one.
+                shared.end_turn(&unsaved.turn, None).await;
+                return Ok(());
+            }
         }
-        Ok(grant.access)
+    }
+
+    async fn next_turn(&self, shared: &Shared, waiting: &mut Waiting) -> Result<HeldTurn, AuthError> {
+        loop {
+            match shared.take_turn().await? {
+                Turn::Ours(turn) => return Ok(turn),
+                Turn::Busy => waiting.pause(shared).await?,
+            }
+        }
     }
 
     /// The provider says the grant is dead. With rotation that is also what a process sees that lost a race
@@ -211,40 +258,74 @@ impl Flight {
     async fn after_refusal(
         &mut self,
         shared: &Shared,
+        turn: HeldTurn,
         mut stored: StoredToken,
         mut grant: DeadGrant,
-        now: DateTime<Utc>,
-    ) -> Result<AccessToken, AuthError> {
-        let newest = shared.load().await?.unwrap_or_default();
+        may_repeat: bool,
+    ) -> Next {
+        let newest = match shared.load().await {
+            Ok(newest) => newest,
+            Err(error) => {
+                shared.end_turn(&turn, turn.unresolved_since).await;
+                return Next::Done(Err(error));
+            }
+        };
         if !same_grant(&newest, &stored) {
-            if let Some(grant) = newest.dead {
-                return Err(AuthError::NeedsReauthorisation { grant });
-            }
-            if let Some(token) = self.adoptable(shared, &newest, now) {
-                return Ok(token);
-            }
-            match self.exchange(shared, &newest, now).await {
-                Err(AuthError::NeedsReauthorisation { grant: again }) => grant = again,
-                outcome => return outcome,
+            if may_repeat {
+                shared.end_turn(&turn, None).await;
+                return Next::Again;
             }
             stored = newest;
         }
-        tracing::warn!(connection = %shared.connection, cause = %grant, "the grant is dead, not trying it again until reset");
+        self.name_cause(shared, &turn, &stored, &mut grant).await;
+        tracing::warn!(connection = %shared.connection, cause = %grant.cause, end = %grant, "the grant is dead, not trying it again until reset");
         stored.access = None;
         stored.dead = Some(grant.clone());
-        self.keep_end(shared, stored).await;
-        Err(AuthError::NeedsReauthorisation { grant })
+        self.keep_end(shared, &turn, stored).await;
+        Next::Done(Err(AuthError::NeedsReauthorisation { grant }))
     }
 
-    async fn keep_end(&mut self, shared: &Shared, end: StoredToken) {
-        if let Err(error) = shared.save(&end).await {
-            tracing::warn!(connection = %shared.connection, %error, "could not keep that the grant is dead");
-            self.unsaved_end = Some(end);
+    /// Where the provider only says that the grant is not good, tells what we know beyond that.
+    async fn name_cause(
+        &self,
+        shared: &Shared,
+        turn: &HeldTurn,
+        stored: &StoredToken,
+        grant: &mut DeadGrant,
+    ) {
+        if grant.cause != EndCause::Revoked || stored.refresh_token.is_none() {
+            return;
+        }
+        if let Some(since) = turn.unresolved_since.filter(|_| stored.rotates != Some(false)) {
+            grant.cause = EndCause::RotationLost;
+            let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+            grant.detail = Some(format!(
+                "an exchange begun at {since} never reported back; the refresh token in its answer was lost"
+            ));
+        } else if let Some(newer) = shared.crowded_out().await {
+            grant.cause = EndCause::GrantLimit;
+            grant.detail = Some(format!(
+                "the same user granted the same app {newer} times since; the provider keeps only the latest"
+            ));
+        }
+    }
+
+    async fn keep_end(&mut self, shared: &Shared, turn: &HeldTurn, end: StoredToken) {
+        match shared.save_in_turn(turn, &end).await {
+            Ok(Saved::Kept) => {}
+            Ok(Saved::Overtaken) => {
+                tracing::debug!(connection = %shared.connection, "another process decides whether the grant is dead");
+            }
+            Err(error) => {
+                tracing::warn!(connection = %shared.connection, %error, "could not keep that the grant is dead");
+                self.unsaved_end = Some(end);
+            }
         }
     }
 
     /// The stored access token, if it is worth a try.
-    fn adoptable(&self, shared: &Shared, stored: &StoredToken, now: DateTime<Utc>) -> Option<AccessToken> {
+    fn adoptable(&self, shared: &Shared, stored: &StoredToken) -> Option<AccessToken> {
+        let now: DateTime<Utc> = shared.clock.now();
         let token = stored.access.as_ref()?;
         let worth_a_try = !token.is_near_expiry(now, shared.refresh_ahead)
             && self.rejected.as_ref().is_none_or(|rejected| {
@@ -256,6 +337,9 @@ impl Flight {
 }
 
 fn same_grant(a: &StoredToken, b: &StoredToken) -> bool {
-    let a = a.refresh_token.as_ref().map(ExposeSecret::expose_secret);
-    a == b.refresh_token.as_ref().map(ExposeSecret::expose_secret)
+    same_secret(a.refresh_token.as_ref(), b.refresh_token.as_ref())
+}
+
+fn same_secret(a: Option<&SecretString>, b: Option<&SecretString>) -> bool {
+    a.map(ExposeSecret::expose_secret) == b.map(ExposeSecret::expose_secret)
 }

@@ -4,6 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+/// By how much the clocks of two processes may differ without anybody minding.
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::minutes(5);
+
 /// What a call to the CRM is authorised with. `Debug` never shows the secret.
 #[derive(Debug, Clone)]
 pub struct AccessToken {
@@ -32,11 +35,14 @@ impl AccessToken {
 
     /// Whether to renew before the next call: less than `ahead` is left, or less than a quarter of the
     /// lifetime where that is shorter, so that a token of one minute is not renewed on every call.
+    ///
+    /// A token that was issued well in the future says that a clock jumped: its end can't be relied on, so it is
+    /// renewed, once, because the next one is issued now.
     #[must_use]
     pub fn is_near_expiry(&self, now: DateTime<Utc>, ahead: TimeDelta) -> bool {
         self.expires_at.is_some_and(|end| {
             let margin = ahead.min((end - self.issued_at) / 4).max(TimeDelta::zero());
-            now >= end - margin
+            now >= end - margin || now < self.issued_at - CLOCK_TOLERANCE
         })
     }
 }
@@ -71,6 +77,15 @@ mod tests {
         let margin = TimeDelta::minutes(5);
         assert!(!token(Some(60)).is_near_expiry(at(44), margin));
         assert!(token(Some(60)).is_near_expiry(at(45), margin));
+    }
+
+    #[test]
+    fn token_from_the_future_is_renewed() {
+        let margin = TimeDelta::minutes(5);
+        let backwards = |seconds| at(0) - TimeDelta::seconds(seconds);
+        assert!(!token(Some(1800)).is_near_expiry(backwards(300), margin));
+        assert!(token(Some(1800)).is_near_expiry(backwards(301), margin));
+        assert!(!token(Some(1800)).is_expired(backwards(301)), "it may be used where no other is to be had");
     }
 
     #[test]

@@ -143,7 +143,7 @@ async fn lost_race_is_not_a_dead_grant() {
     let by_other = StoredToken {
         refresh_token: Some("r2".into()),
         access: Some(access("a2", stale.issued_at, Some(1800))),
-        dead: None,
+        ..StoredToken::default()
     };
     world.provider.overtaken(2, by_other);
     assert_eq!(text(&world.auth.refresh_if(&stale).await.unwrap()), "a2");
@@ -154,7 +154,7 @@ async fn lost_race_is_not_a_dead_grant() {
 async fn lost_race_without_a_usable_token_ends_in_one_more_exchange() {
     let world = World::connected(None).await;
     let stale = world.auth.current().await.unwrap();
-    let by_other = StoredToken { refresh_token: Some("r2".into()), access: None, dead: None };
+    let by_other = StoredToken::from_refresh_token("r2".into());
     world.provider.overtaken(2, by_other);
     assert_eq!(text(&world.auth.refresh_if(&stale).await.unwrap()), "a3");
     assert_eq!(refresh_text(&world.stored().await), "r3");
@@ -167,7 +167,7 @@ async fn race_lost_to_a_process_whose_grant_died_too_ends_without_another_exchan
     let AuthError::NeedsReauthorisation { grant } = dead() else { unreachable!() };
     world
         .provider
-        .overtaken(2, StoredToken { refresh_token: Some("r2".into()), access: None, dead: Some(grant) });
+        .overtaken(2, StoredToken { dead: Some(grant), ..StoredToken::from_refresh_token("r2".into()) });
     world.auth.refresh_if(&stale).await.unwrap_err();
     assert!(world.auth.dead_grant().is_some());
     assert_eq!(world.provider.exchanges(), 2);

@@ -109,8 +109,6 @@ words! {
         NoGrant = "no_grant",
         /// A token that nothing can renew was refused.
         TokenRejected = "token_rejected",
-        /// The stored secrets can't be opened.
-        Unreadable = "unreadable",
     }
 }
 
@@ -202,6 +200,9 @@ pub struct NewGrant {
     pub sealed: Sealed,
     /// When the access token ends, if that is known.
     pub expires_at: Option<DateTime<Utc>>,
+    /// When somebody granted it; it counts among the grants of that user then. `None` when a known grant is written
+    /// anew.
+    pub granted_at: Option<DateTime<Utc>>,
     /// Now.
     pub at: DateTime<Utc>,
 }

@@ -83,6 +83,10 @@ text_id! {
     Provider
 }
 text_id! {
+    /// Who receives events, by the name the application gives it, e.g. `search-index`.
+    ConsumerName
+}
+text_id! {
     /// A process that holds leases, e.g. host and process id.
     HolderId
 }
@@ -130,6 +134,10 @@ uuid_id! {
 uuid_id! {
     /// An event in the outbox.
     EventId
+}
+uuid_id! {
+    /// One process's claim on events to deliver.
+    ClaimId
 }
 uuid_id! {
     /// One intended write to a CRM: the same however often it is tried.

@@ -6,6 +6,7 @@ extern crate self as sync_core;
 mod canonical;
 mod change;
 mod changed;
+mod conflict;
 mod conflict_policy;
 mod connection;
 #[cfg(feature = "contract-tests")]
@@ -15,6 +16,8 @@ mod custom;
 mod custom_policy;
 mod dead_letter;
 mod diff;
+mod echo;
+#[macro_use]
 mod engine;
 mod error;
 mod event;
@@ -23,23 +26,28 @@ mod fields;
 mod fingerprint;
 pub mod history;
 mod id;
+mod local_change;
 mod merge;
 mod middleware;
 #[cfg(feature = "mocks")]
 pub mod mocks;
 mod notice;
+mod outbox;
 pub mod port;
 mod run;
 mod store;
 mod subscription;
 mod table;
+mod typed_event;
 pub mod value;
+mod writeback;
 
 pub use canonical::{
     Canonical, FieldDef, FieldKind, FieldMismatch, FieldSet, field_index, record_from_json, record_to_json,
 };
 pub use change::{Change, Coverage, DeleteEvidence, Deletion, Payload, Provenance, Record, Unreadable};
 pub use changed::{ChangedFields, FieldChange};
+pub use conflict::{Choice, Conflict, ConflictId, ConflictKind, Verdict, merge_field};
 pub use conflict_policy::{ConflictPolicy, ConflictRule};
 pub use connection::{
     Connection, ConnectionProfile, ConnectionStatus, EndCause, GrantEnd, Grantor, KeyId, NewGrant,
@@ -50,6 +58,7 @@ pub use custom::{CUSTOM_PREFIX, CustomFields, CustomSteps};
 pub use custom_policy::{CustomFieldPolicy, FieldContract};
 pub use dead_letter::{DeadLetter, DeadLetterFilter, ParkedPayload, Resolution};
 pub use diff::{DeepEqualDiffer, FieldDiffer, METADATA};
+pub use echo::{TtlNotBelowPollInterval, check_ttl, tell_echoes};
 pub use engine::{
     AllFailedPolicy, Brake, BuildError, EngineOptions, ExecuteSync, ExecuteSyncBuilder, FailurePolicy,
     NoopPolicy, Preview, PreviewItem, ReadMode, ReconcileSource, RunFailure, RunObserver, RunReport,
@@ -64,15 +73,24 @@ pub use fields::{
 };
 pub use fingerprint::Fingerprint;
 pub use id::{
-    ConnectionId, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId, Provider, RunId,
-    SubscriptionId, TenantId, UserId,
+    ClaimId, ConnectionId, ConsumerName, DeadLetterId, EventId, ExternalId, HolderId, IntentId, LocalId,
+    Provider, RunId, SubscriptionId, TenantId, UserId,
+};
+pub use local_change::{
+    Adoption, EditId, EditOperation, FoldedEdit, FoldedField, Intent, LocalEdit, NewEdit, PLACEHOLDER_PREFIX,
+    Remainder, Standing, fold_edits, is_placeholder, placeholder,
 };
 pub use merge::{Merge, MergeCycle, Moved, Redirect, RedirectChanges, Redirects};
 pub use middleware::{ChangeMiddleware, LayeredSource};
 pub use notice::{Backlog, Notice, NoticeKind, WaitingNotice};
+pub use outbox::{
+    AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, EventBody, FailedDelivery, Lane, OutboxEvent,
+    ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
+};
 pub use port::audit::AuditLog;
 pub use port::authorisations::{AuthorisationStore, PendingAuthorisation, TakenAuthorisation};
 pub use port::clock::{Clock, IdGenerator, Jitter, RandomJitter, SystemClock, TimeOrderedIds};
+pub use port::conflicts::ConflictStore;
 pub use port::connections::ConnectionStore;
 pub use port::cursors::CursorStore;
 pub use port::dead_letters::DeadLetterStore;
@@ -81,7 +99,9 @@ pub use port::eraser::{TableRows, TenantEraser, count_tenant, erase_tenant, eras
 pub use port::field_catalog::FieldCatalog;
 pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
-pub use port::loopback::LoopbackFingerprintStore;
+pub use port::local_changes::LocalChangeStore;
+pub use port::loopback::{LoopbackFingerprintStore, WriteRecorder};
+pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
 pub use port::recorder::RunRecorder;
 pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
@@ -95,8 +115,13 @@ pub use port::writer::{RemoteOp, RemoteWrite, RemoteWriter, Written};
 pub use run::{
     Action, Counts, Direction, ItemStatus, NewRun, Operation, RecordedItem, Run, RunEnd, RunItem, RunStatus,
 };
-pub use store::{Store, StorePorts};
+pub use store::{Store, StorePorts, WritebackPorts, WritebackStore};
 pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
+pub use typed_event::{
+    AppEvent, ChangeSet, EventPayload, EventReadError, RowChange, Step, TypedEvent, event_field,
+    event_object, event_payload,
+};
 pub use value::{FieldValue, ValueRef};
+pub use writeback::{EditError, LocalEditor, Outgoing, WriteBack, WritebackOptions};

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    AuditLog, ChangeEmitter, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore, RunRecorder,
-    SubscriptionStore, UnitOfWork, WebhookInbox,
+    AuditLog, ChangeEmitter, ConflictStore, CursorStore, DeadLetterStore, FieldCatalog, LeaseStore,
+    LocalChangeStore, RunRecorder, SubscriptionStore, UnitOfWork, WebhookInbox,
 };
 
 /// A store that has every port. Implemented for any type that has them.
@@ -76,5 +76,37 @@ impl<S: Store> StorePorts<S> {
             inbox: None,
             unit_of_work: store,
         }
+    }
+}
+
+/// A store that keeps what writeback needs. Implemented for any type that has the ports.
+pub trait WritebackStore:
+    UnitOfWork + LocalChangeStore<<Self as UnitOfWork>::Tx> + ConflictStore<<Self as UnitOfWork>::Tx>
+{
+}
+
+impl<S> WritebackStore for S where
+    S: UnitOfWork + LocalChangeStore<<S as UnitOfWork>::Tx> + ConflictStore<<S as UnitOfWork>::Tx>
+{
+}
+
+/// The ports of writeback, each replaceable on its own.
+pub struct WritebackPorts<S: UnitOfWork> {
+    /// Edits and how their sending stands.
+    pub changes: Arc<dyn LocalChangeStore<S::Tx>>,
+    /// Questions for a person.
+    pub conflicts: Arc<dyn ConflictStore<S::Tx>>,
+}
+
+impl<S: UnitOfWork> Clone for WritebackPorts<S> {
+    fn clone(&self) -> Self {
+        Self { changes: Arc::clone(&self.changes), conflicts: Arc::clone(&self.conflicts) }
+    }
+}
+
+impl<S: WritebackStore> WritebackPorts<S> {
+    /// All from one store.
+    pub fn of(store: Arc<S>) -> Self {
+        Self { changes: Arc::clone(&store) as _, conflicts: store }
     }
 }

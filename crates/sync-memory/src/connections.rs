@@ -5,8 +5,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, NewGrant, Provider,
-    Resealed, StoreError, TenantId,
+    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, Grantor, NewGrant,
+    Provider, Resealed, StoreError, TenantId,
 };
 
 use crate::MemoryStore;
@@ -93,13 +93,13 @@ impl ConnectionStore<MemoryTx> for MemoryStore {
             connection.sealed = Some(grant.sealed.clone());
             connection.generation += 1;
             connection.expires_at = grant.expires_at;
-            connection.granted_at = Some(grant.at);
+            connection.granted_at = grant.granted_at.or(connection.granted_at);
             connection.refreshing = None;
             connection.unresolved_since = None;
             connection.updated_at = grant.at;
             let generation = connection.generation;
             put(w, ConnectionRow { connection, token: token + 1 });
-            if let Some(grantor) = grant.profile.grantor() {
+            if let Some(grantor) = grant.granted_at.and(grant.profile.grantor()) {
                 let (key, provider) = (grant.key.clone(), grant.provider.clone());
                 w.state.grants.push(GrantRow { key, provider, grantor });
                 w.on_undo(|state| drop(state.grants.pop()));
@@ -187,6 +187,16 @@ impl ConnectionStore<MemoryTx> for MemoryStore {
             let same = |grant: &&GrantRow| grant.provider == *provider && grant.grantor == *grantor;
             state.grants[own + 1..].iter().filter(same).count() as u64
         }))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut MemoryTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let fits = |grant: &&GrantRow| grant.provider == *provider && grant.grantor == *grantor;
+        Ok(tx.read(|state| state.grants.iter().filter(fits).count() as u64))
     }
 }
 

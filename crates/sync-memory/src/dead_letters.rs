@@ -16,6 +16,14 @@ use crate::tx::{MemoryTx, Writer};
 impl DeadLetterStore<MemoryTx> for MemoryStore {
     async fn park(&self, tx: &mut MemoryTx, scope: &Scope, letters: &[DeadLetter]) -> Result<(), StoreError> {
         tx.write(|w| {
+            let is_anothers = |letter: &DeadLetter| {
+                let open = w.state.letters.get(&(scope.subscription, letter.external_id.clone()));
+                open.is_some_and(|open| open.tenant != scope.tenant)
+            };
+            if letters.iter().any(is_anothers) {
+                let id = scope.subscription.to_string();
+                return Err(StoreError::NotFound { what: "subscription", id });
+            }
             for letter in letters {
                 let key = (scope.subscription, letter.external_id.clone());
                 w.state.letters_parked += 1;

@@ -65,11 +65,18 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         notice_positions,
         notices_staged: _,
         outbox,
+        outbox_position: _,
+        // Of the installation.
+        consumers: _,
+        deliveries,
         tables,
         redirects,
         connections,
         grants,
         authorisations,
+        pending,
+        edits_appended: _,
+        adoptions,
     } = state;
     let own = Some(tenant);
     let of_subscriptions: HashSet<SubscriptionId> =
@@ -80,7 +87,15 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
 
     let mut budget = Budget { left: limit, erased: Vec::new() };
     leases.retain(|id, _| budget.keeps("leases", of_subscriptions.contains(id)));
-    outbox.retain(|event| budget.keeps("outbox", of_runs.contains(&event.run)));
+    deliveries.retain(|(.., position), _| {
+        let event = outbox.get(position);
+        budget.keeps("deliveries", event.is_some_and(|event| event.tenant.as_ref() == own))
+    });
+    // Behind its deliveries, which are told apart by it.
+    let waiting: HashSet<i64> = deliveries.keys().map(|(.., position)| *position).collect();
+    outbox.retain(|position, event| {
+        waiting.contains(position) || budget.keeps("outbox", event.tenant.as_ref() == own)
+    });
     letters.retain(|_, row| budget.keeps("dead_letters", row.tenant.as_ref() == own));
     redirects.retain(|key, _| budget.keeps("redirects", key.tenant.as_ref() == own));
     fields.retain(|key, _| budget.keeps("fields", key.tenant.as_ref() == own));
@@ -94,6 +109,12 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     connections.retain(|key, _| budget.keeps("connections", key.tenant.as_ref() == own));
     grants.retain(|row| budget.keeps("grants", row.key.tenant.as_ref() == own));
     authorisations.retain(|(tenant, _), _| budget.keeps("authorisations", tenant.as_ref() == own));
+    for (_, waiting) in pending.iter_mut().filter(|(key, _)| key.tenant.as_ref() == own) {
+        waiting.edits.retain(|_| budget.keeps("local_changes", true));
+        waiting.standings.retain(|_, _| budget.keeps("standings", true));
+        waiting.conflicts.retain(|_| budget.keeps("conflicts", true));
+    }
+    adoptions.retain(|(tenant, ..), _| budget.keeps("adoptions", tenant.as_ref() == own));
     for (name, rows) in tables {
         rows.retain(|key, _| budget.keeps(name, key.tenant.as_ref() == own));
     }

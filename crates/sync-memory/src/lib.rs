@@ -3,12 +3,14 @@
 mod authorisations;
 mod connections;
 mod dead_letters;
+mod deliveries;
 mod eraser;
 mod error;
 mod events;
 mod field_catalog;
 mod inbox;
 mod leases;
+mod local_changes;
 mod loopback;
 mod recorder;
 mod refreshes;

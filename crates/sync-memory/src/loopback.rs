@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sync_core::{
     Canonical, Change, Clock, ConnectionId, Coverage, ExternalId, Fingerprint, LoopbackError,
-    LoopbackFingerprintStore, Payload, Scope, SystemClock, TenantId,
+    LoopbackFingerprintStore, Payload, Scope, SystemClock, TenantId, TtlNotBelowPollInterval, WriteRecorder,
+    check_ttl,
 };
 
 type Key = (Option<TenantId>, ConnectionId, &'static str, ExternalId);
@@ -68,6 +69,15 @@ impl MemoryLoopbackStore {
         Self::with_clock(ttl, Arc::new(SystemClock))
     }
 
+    /// The same, checked against the poll interval.
+    ///
+    /// # Errors
+    /// [`TtlNotBelowPollInterval`], so that a mistake is seen at start.
+    pub fn checked(ttl: Duration, poll_interval: Duration) -> Result<Self, TtlNotBelowPollInterval> {
+        check_ttl(ttl, poll_interval)?;
+        Ok(Self::new(ttl))
+    }
+
     /// The same with a clock of one's own.
     #[must_use]
     pub fn with_clock(ttl: Duration, clock: Arc<dyn Clock>) -> Self {
@@ -119,4 +129,18 @@ fn says<T: Canonical>(payload: &Payload<T>, written: &Fingerprint) -> bool {
 
 fn key(scope: &Scope, id: &ExternalId) -> Key {
     (scope.tenant.clone(), scope.connection.clone(), scope.entity, id.clone())
+}
+
+#[async_trait]
+impl<T: Canonical, Tx: Send + Sync + 'static> WriteRecorder<T, Tx> for MemoryLoopbackStore {
+    async fn record_writes(
+        &self,
+        _tx: &mut Tx,
+        scope: &Scope,
+        writes: &[(ExternalId, T)],
+    ) -> Result<(), LoopbackError> {
+        let writes: Vec<(ExternalId, &T)> = writes.iter().map(|(id, record)| (id.clone(), record)).collect();
+        self.record(scope, &writes);
+        Ok(())
+    }
 }

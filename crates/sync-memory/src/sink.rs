@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Canonical, ExternalId, LinkDef, ListedRow, LocalId, LocalListing, LocalRow, Merge, MergeCycle,
+    Adoption, Canonical, ExternalId, LinkDef, ListedRow, LocalId, LocalListing, LocalRow, Merge, MergeCycle,
     RedirectChanges, Redirects, Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, ValueRef, Version,
     field_index,
 };
@@ -190,6 +190,21 @@ impl<T: Canonical> MemorySink<T> {
 }
 
 impl<T: Canonical> MemorySink<T> {
+    fn adopt(&self, w: &mut Writer<'_>, scope: &Scope, adoption: &Adoption) -> bool {
+        let (from, to) =
+            (RowKey::new(scope, &adoption.placeholder), RowKey::new(scope, &adoption.external_id));
+        let table = self.table.name;
+        let Some(rows) = w.state.tables.get_mut(table) else { return false };
+        if rows.contains_key(&to) {
+            return false;
+        }
+        let Some(row) = rows.remove(&from) else { return false };
+        let before = row.clone();
+        w.on_undo(move |state| drop(state.tables.entry(table).or_default().insert(from, before)));
+        self.put(w, to, row);
+        true
+    }
+
     fn redirects(state: &State, scope: &Scope) -> Redirects {
         let of_scope = |key: &RecordKey| {
             key.tenant == scope.tenant && key.connection == scope.connection && key.entity == T::ENTITY
@@ -338,6 +353,16 @@ impl<T: Canonical> SyncSink<T, MemoryTx> for MemorySink<T> {
             Ok::<_, MergeCycle>(())
         })?;
         Ok(())
+    }
+
+    async fn adopt_many(
+        &self,
+        tx: &mut MemoryTx,
+        scope: &Scope,
+        adoptions: &[Adoption],
+        _at: DateTime<Utc>,
+    ) -> Result<Vec<bool>, StoreError> {
+        Ok(tx.write(|w| adoptions.iter().map(|adoption| self.adopt(w, scope, adoption)).collect()))
     }
 }
 

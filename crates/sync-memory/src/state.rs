@@ -1,15 +1,17 @@
 //! What the store holds.
 
 use std::any::Any;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sync_core::{
-    ChangeEvent, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId,
-    KnownField, LocalId, Notice, PendingAuthorisation, Provider, RecordedItem, Redirect, Run, RunId, Scope,
-    Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
+    Conflict, Connection, ConnectionId, ConnectionKey, DeadLetter, ExternalId, Grantor, HolderId, KnownField,
+    LocalEdit, LocalId, Notice, OutboxEvent, PendingAuthorisation, Provider, RecordedItem, Redirect, Run,
+    RunId, Scope, Standing, Subscription, SubscriptionId, TenantId, Version, WaitingNotice,
 };
+
+use crate::deliveries::{Delivery, DeliveryKey, QueueKey};
 
 /// Everything, plain. Changed through [`Writer`](crate::tx::Writer) only, which notes how to undo it.
 #[derive(Clone, Default)]
@@ -29,12 +31,18 @@ pub(crate) struct State {
     pub(crate) leases: HashMap<SubscriptionId, LeaseRow>,
     /// Known custom fields by name; an empty map where it is known that there are none.
     pub(crate) fields: HashMap<CatalogKey, BTreeMap<Arc<str>, KnownField>>,
+    /// Published events by their position.
+    pub(crate) outbox: BTreeMap<i64, OutboxEvent>,
+    /// The last position that was given.
+    pub(crate) outbox_position: i64,
+    pub(crate) consumers: BTreeSet<QueueKey>,
+    /// What was not received yet.
+    pub(crate) deliveries: BTreeMap<DeliveryKey, Delivery>,
     /// Notices by position.
     pub(crate) notices: BTreeMap<i64, NoticeRow>,
     pub(crate) notice_positions: HashMap<NoticeKey, i64>,
     /// How many notices were ever staged.
     pub(crate) notices_staged: i64,
-    pub(crate) outbox: Vec<ChangeEvent>,
     pub(crate) tables: HashMap<&'static str, BTreeMap<RowKey, Row>>,
     /// Records that were merged, by the loser.
     pub(crate) redirects: HashMap<RecordKey, Redirect>,
@@ -43,6 +51,22 @@ pub(crate) struct State {
     pub(crate) grants: Vec<GrantRow>,
     /// By tenant and digest of the state.
     pub(crate) authorisations: BTreeMap<(Option<TenantId>, Vec<u8>), AuthorisationRow>,
+    /// What waits to be sent to the CRM.
+    pub(crate) pending: HashMap<CatalogKey, Pending>,
+    /// How many edits were ever appended.
+    pub(crate) edits_appended: i64,
+    /// What placeholders became.
+    pub(crate) adoptions: HashMap<(Option<TenantId>, ConnectionId, ExternalId), ExternalId>,
+}
+
+/// What waits of one entity to be sent.
+#[derive(Clone, Default)]
+pub(crate) struct Pending {
+    /// In the order of their appending.
+    pub(crate) edits: Vec<LocalEdit>,
+    pub(crate) standings: BTreeMap<ExternalId, Standing>,
+    /// Those that are not closed.
+    pub(crate) conflicts: Vec<Conflict>,
 }
 
 #[derive(Clone)]

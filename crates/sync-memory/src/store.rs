@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use sync_core::{ChangeEvent, DeadLetter, RecordedItem, Run, RunId, Subscription, SubscriptionId};
 
+use crate::events::to_change;
 use crate::state::State;
 use crate::tx::lock;
 
@@ -16,6 +17,8 @@ use crate::tx::lock;
 pub struct MemoryStore {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
+    /// How often something was published.
+    pub(crate) published: Arc<tokio::sync::watch::Sender<u64>>,
 }
 
 impl MemoryStore {
@@ -47,10 +50,10 @@ impl MemoryStore {
         rows.into_iter().map(|row| row.letter.clone()).collect()
     }
 
-    /// Every event published, in order.
+    /// Every applied change that was published and not purged, in order.
     #[must_use]
     pub fn outbox(&self) -> Vec<ChangeEvent> {
-        lock(&self.state).outbox.clone()
+        lock(&self.state).outbox.values().filter_map(to_change).collect()
     }
 }
 

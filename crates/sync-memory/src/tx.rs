@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use sync_core::{StoreError, UnitOfWork};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, watch};
 
 use crate::MemoryStore;
 use crate::state::State;
@@ -21,6 +21,9 @@ pub struct MemoryTx {
     undo: Vec<Undo>,
     /// How long `undo` was when each savepoint was set.
     savepoints: Vec<usize>,
+    /// Whether something was published.
+    tell: bool,
+    published: Arc<watch::Sender<u64>>,
     /// Held until the transaction is gone.
     _turn: OwnedMutexGuard<()>,
 }
@@ -45,6 +48,11 @@ impl MemoryTx {
 
     pub(crate) fn write<R>(&mut self, work: impl FnOnce(&mut Writer<'_>) -> R) -> R {
         work(&mut Writer { state: &mut lock(&self.state), undo: &mut self.undo })
+    }
+
+    /// Something was published: who listens is told once it is committed.
+    pub(crate) fn tell_at_commit(&mut self) {
+        self.tell = true;
     }
 
     fn undo_to(&mut self, length: usize) {
@@ -83,11 +91,21 @@ impl UnitOfWork for MemoryStore {
 
     async fn begin(&self) -> Result<MemoryTx, StoreError> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        Ok(MemoryTx { state: Arc::clone(&self.state), undo: Vec::new(), savepoints: Vec::new(), _turn: turn })
+        Ok(MemoryTx {
+            state: Arc::clone(&self.state),
+            undo: Vec::new(),
+            savepoints: Vec::new(),
+            tell: false,
+            published: Arc::clone(&self.published),
+            _turn: turn,
+        })
     }
 
     async fn commit(&self, mut tx: MemoryTx) -> Result<(), StoreError> {
         tx.undo.clear();
+        if tx.tell {
+            tx.published.send_modify(|n| *n = n.wrapping_add(1));
+        }
         Ok(())
     }
 

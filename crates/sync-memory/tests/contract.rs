@@ -182,9 +182,11 @@ async fn time_to_live_is_exact() {
 sync_core::connection_contract!(Memory);
 sync_core::store_contract!(Memory);
 sync_core::eraser_contract!(Memory);
+sync_core::outbox_contract!(Memory);
 sync_core::webhook_inbox_contract!(Memory);
 sync_core::loopback_contract!(Loopback);
 sync_core::sink_contract!(Memory);
+sync_core::writeback_contract!(Memory);
 sync_core::source_contract!(Remote);
 
 mod eav {

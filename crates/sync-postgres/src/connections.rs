@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sync_core::{
     Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, EndCause, GrantEnd,
-    NewGrant, Provider, Resealed, Sealed, StoreError, TenantId, require_tenant,
+    Grantor, NewGrant, Provider, Resealed, Sealed, StoreError, TenantId, require_tenant,
 };
 
 use crate::error::store_error;
@@ -43,13 +43,13 @@ const ANNOUNCE: &str = "insert into sync_connections (tenant_id, connection_id, 
 const CONNECT: &str = "insert into sync_connections as old (tenant_id, connection_id, provider, account_id, \
      account_label, grantor_id, grantor_label, instance_url, client_id, scopes, status, key_id, secrets, generation, \
      expires_at, granted_at, refresh_token_no, created_at, updated_at) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, 1, $13, $14, 1, $14, $14) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'active', $11, $12, 1, $13, $14, 1, $15, $15) \
      on conflict (tenant_id, connection_id) do update set provider = excluded.provider, \
      account_id = excluded.account_id, account_label = excluded.account_label, grantor_id = excluded.grantor_id, \
      grantor_label = excluded.grantor_label, instance_url = excluded.instance_url, client_id = excluded.client_id, \
      scopes = excluded.scopes, status = 'active', end_cause = null, end_code = null, end_detail = null, \
      ended_at = null, key_id = excluded.key_id, secrets = excluded.secrets, generation = old.generation + 1, \
-     expires_at = excluded.expires_at, granted_at = excluded.granted_at, refresh_holder = null, \
+     expires_at = excluded.expires_at, granted_at = coalesce(excluded.granted_at, old.granted_at), refresh_holder = null, \
      refresh_until = null, refresh_token_no = old.refresh_token_no + 1, unresolved_since = null, \
      updated_at = excluded.updated_at returning generation";
 
@@ -78,6 +78,9 @@ const NEWER: &str = "with own as (select * from sync_grants where tenant_id = $1
      order by id desc limit 1) \
      select count(*) from own join sync_grants g using (provider, client_id, account_id, grantor_id) \
      where g.id > own.id";
+
+const COUNT: &str = "select count(*) from sync_grants \
+     where provider = $1 and client_id = $2 and account_id = $3 and grantor_id = $4";
 
 #[async_trait]
 impl ConnectionStore<PgTx> for PgStore {
@@ -160,18 +163,19 @@ impl ConnectionStore<PgTx> for PgStore {
             .bind(&grant.sealed.key_id)
             .bind(&grant.sealed.bytes)
             .bind(grant.expires_at)
+            .bind(grant.granted_at)
             .bind(grant.at)
             .fetch_one(tx.connection())
             .await
             .and_then(|row| row.try_get(0))
             .map_err(store_error(DURING))?;
-        if let Some(grantor) = profile.grantor() {
+        if let Some((at, grantor)) = grant.granted_at.zip(profile.grantor()) {
             let note = of(GRANT, &grant.key)
                 .bind(grant.provider.as_str())
                 .bind(grantor.client_id)
                 .bind(grantor.account_id)
                 .bind(grantor.user_id)
-                .bind(grant.at);
+                .bind(at);
             execute(tx, note, DURING).await?;
         }
         Ok(generation)
@@ -213,6 +217,22 @@ impl ConnectionStore<PgTx> for PgStore {
         self.require_tenant_of(key)?;
         let counted = of(NEWER, key).fetch_one(tx.connection()).await;
         let counted: Result<i64, _> = counted.and_then(|row| row.try_get(0));
+        counted.map(i64::cast_unsigned).map_err(store_error("counting grants"))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut PgTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let counted: Result<i64, _> = sqlx::query_scalar(COUNT)
+            .bind(provider.as_str())
+            .bind(&grantor.client_id)
+            .bind(&grantor.account_id)
+            .bind(&grantor.user_id)
+            .fetch_one(tx.connection())
+            .await;
         counted.map(i64::cast_unsigned).map_err(store_error("counting grants"))
     }
 }

@@ -1,6 +1,6 @@
 //! Parked changes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -26,7 +26,8 @@ const PARK: &str = "insert into sync_dead_letters (id, tenant_id, subscription_i
      on conflict (subscription_id, external_id) where resolved_at is null do update set \
      payload = excluded.payload, version = excluded.version, error_class = excluded.error_class, \
      error = excluded.error, attempts = excluded.attempts, run_id = excluded.run_id, \
-     next_attempt_at = excluded.next_attempt_at";
+     next_attempt_at = excluded.next_attempt_at \
+     where sync_dead_letters.tenant_id = excluded.tenant_id";
 
 const OPEN: &str = "select found.* from unnest($3::text[]) as wanted (id) cross join lateral \
      (select id, external_id, payload, version, error_class, error, attempts, run_id, parked_at, next_attempt_at \
@@ -55,6 +56,15 @@ const MAKE_DUE: &str = "update sync_dead_letters set next_attempt_at = least(nex
      and ($3::text is null or external_id = $3) and ($4::text is null or error_class = $4) \
      and ($5::uuid is null or run_id = $5)";
 
+/// A letter that is open for another tenant is left alone: the subscription is not this one's.
+fn check_parked(scope: &Scope, letters: &[DeadLetter], parked: u64) -> Result<(), StoreError> {
+    let records: HashSet<&str> = letters.iter().map(|letter| letter.external_id.as_str()).collect();
+    if parked < records.len() as u64 {
+        return Err(StoreError::NotFound { what: "subscription", id: scope.subscription.to_string() });
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl DeadLetterStore<PgTx> for PgStore {
     #[tracing::instrument(name = "pg.letters.park", skip_all, fields(n_letters = letters.len()), err)]
@@ -67,8 +77,8 @@ impl DeadLetterStore<PgTx> for PgStore {
         for column in columns(letters) {
             query = query.bind(column);
         }
-        query.execute(tx.connection()).await.map_err(store_error("parking changes"))?;
-        Ok(())
+        let parked = query.execute(tx.connection()).await.map_err(store_error("parking changes"))?;
+        check_parked(scope, letters, parked.rows_affected())
     }
 
     async fn open_letters(

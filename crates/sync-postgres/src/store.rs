@@ -168,6 +168,10 @@ impl PgStore {
         Ok(PgTx::new(begun.map_err(|error| confinement.begin_error(error))?, true))
     }
 
+    pub(crate) fn connect_options(&self) -> &PgConnectOptions {
+        &self.0.options
+    }
+
     pub(crate) fn multi_tenant(&self) -> bool {
         self.0.confinement.is_some()
     }

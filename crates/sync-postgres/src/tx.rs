@@ -4,7 +4,7 @@ use std::fmt;
 
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Executor, Postgres, Transaction};
-use sync_core::{Scope, StoreError};
+use sync_core::{Scope, StoreError, TenantId, require_tenant};
 
 use crate::copy::{CopyRows, CopyTarget};
 use crate::error::store_error;
@@ -30,6 +30,11 @@ impl PgTx {
     /// The store's own check of R1.
     pub(crate) fn require_tenant(&self, scope: &Scope) -> Result<(), StoreError> {
         Ok(scope.require_tenant(self.multi_tenant)?)
+    }
+
+    /// The check of R1 for callers without a scope.
+    pub(crate) fn require_named(&self, tenant: Option<&TenantId>) -> Result<(), StoreError> {
+        Ok(require_tenant(tenant, self.multi_tenant)?)
     }
 
     /// Writes all the rows in one statement: a `COPY … FROM STDIN`, or where row-level security is on, which the

@@ -7,8 +7,10 @@ use fixture::PgFixture;
 sync_core::connection_contract!(PgFixture);
 sync_core::store_contract!(PgFixture);
 sync_core::eraser_contract!(PgFixture);
+sync_core::outbox_contract!(PgFixture);
 sync_core::webhook_inbox_contract!(PgFixture);
 sync_core::sink_contract!(PgFixture);
+sync_core::writeback_contract!(PgFixture);
 
 mod eav {
     use super::PgFixture;

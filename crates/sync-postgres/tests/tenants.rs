@@ -27,10 +27,20 @@ async fn unguarded(pool: &PgPool) -> Vec<String> {
     sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
 }
 
-/// Every table of the schema, those of entities and of this test's samples included.
+/// Every table that holds tenants' rows, those of entities and of this test's samples included.
 async fn tables(pool: &PgPool) -> Vec<String> {
     let sql = "select c.relname::text from pg_class c where c.relkind in ('r', 'p') \
-         and c.relnamespace = current_schema()::regnamespace and c.relname <> '_sqlx_migrations' order by 1";
+         and c.relnamespace = current_schema()::regnamespace and (c.relname = 'custom_field_values' or exists \
+         (select from pg_attribute where attrelid = c.oid and attname = 'tenant_id' and not attisdropped)) order by 1";
+    sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
+}
+
+/// The installation's own tables.
+async fn shared_tables(pool: &PgPool) -> Vec<String> {
+    let sql = "select c.relname::text from pg_class c where c.relkind in ('r', 'p') \
+         and c.relnamespace = current_schema()::regnamespace \
+         and c.relname not in ('_sqlx_migrations', 'custom_field_values') and not exists \
+         (select from pg_attribute where attrelid = c.oid and attname = 'tenant_id' and not attisdropped) order by 1";
     sqlx::query_scalar(sql).fetch_all(pool).await.unwrap()
 }
 
@@ -72,7 +82,8 @@ async fn single_tenant_tables_have_no_row_security() {
 async fn seed(f: &PgFixture, tenant: &str) {
     let mut connection = f.store.pool().acquire().await.unwrap();
     connection.execute("set session_replication_role = replica").await.unwrap();
-    for table in tables(f.store.pool()).await {
+    let shared = if tenant == "red" { shared_tables(f.store.pool()).await } else { Vec::new() };
+    for table in tables(f.store.pool()).await.into_iter().chain(shared) {
         let columns: Vec<(String, String)> = sqlx::query_as(
             "select attname::text, format_type(atttypid, null) from pg_attribute where attrelid = to_regclass($1) \
              and attnum > 0 and not attisdropped and attidentity <> 'a' and attgenerated = '' order by attnum",
@@ -156,6 +167,11 @@ async fn raw_statements_reach_no_other_tenants_rows() {
         let deleted = tx.connection().execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
         assert_eq!(deleted.rows_affected(), 1, "{table} is emptied");
         f.store.rollback(tx).await.unwrap();
+    }
+    for table in shared_tables(f.store.pool()).await {
+        let mut tx = f.store.begin_for(Some(&red)).await.unwrap();
+        let deleted = tx.connection().execute(AssertSqlSafe(format!("delete from {table}"))).await.unwrap();
+        assert_eq!(deleted.rows_affected(), 0, "{table} is the installation's");
     }
     // All of it for good, in any order that foreign keys allow.
     for table in tables(f.store.pool()).await {
@@ -473,7 +489,8 @@ async fn random_calls_of_two_tenants_never_cross() {
             f.store.commit(tx).await.unwrap();
         }
     }
-    for step in 0..600 {
+    let mut last: [Option<String>; 2] = [None, None];
+    for step in 0..240 {
         let (acting, other) = if mixed.below(2) == 0 { ("zebra", "quagga") } else { ("quagga", "zebra") };
         let claimed = if mixed.below(3) == 0 { other } else { acting };
         let n_subscriptions = mixed.subscriptions.len() as u64;
@@ -488,7 +505,12 @@ async fn random_calls_of_two_tenants_never_cross() {
             user: "system".into(),
         };
         let kind = mixed.below(mixed::KINDS);
-        let before = digest(&f, &tables, other).await;
+        let (own, others) = if acting == names[0] { (0, 1) } else { (1, 0) };
+        let before = match last[others].take() {
+            Some(known) => known,
+            None => digest(&f, &tables, other).await,
+        };
+        last[own] = None;
         let mut tx = f.store.begin_for(Some(&acting.into())).await.unwrap();
         let answer = mixed::call(&f, &mut tx, &mut mixed, &scope, kind).await;
         match answer {
@@ -505,6 +527,7 @@ async fn random_calls_of_two_tenants_never_cross() {
         }
         let after = digest(&f, &tables, other).await;
         assert_eq!(after, before, "step {step}, kind {kind}: {acting} as {claimed} changed rows of {other}");
+        last[others] = Some(after);
     }
-    assert!(done > 200 && refused > 30 && seen > 20, "{done} done, {refused} refused, {seen} read their own");
+    assert!(done > 80 && refused > 15 && seen > 10, "{done} done, {refused} refused, {seen} read their own");
 }

@@ -10,7 +10,7 @@ use redis::aio::ConnectionManager;
 use redis::{Cmd, FromRedisValue, Pipeline, RedisError};
 use sync_core::{
     Canonical, Change, Coverage, ExternalId, Fingerprint, LoopbackError, LoopbackFingerprintStore, Payload,
-    Scope,
+    Scope, WriteRecorder,
 };
 
 use crate::RedisLoopbackBuilder;
@@ -87,6 +87,19 @@ impl<T: Canonical> LoopbackFingerprintStore<T> for RedisLoopbackStore {
             return Ok(Vec::new());
         }
         inner.bounded("looking for echoes", inner.ask(scope, changes)).await
+    }
+}
+
+#[async_trait]
+impl<T: Canonical, Tx: Send + Sync + 'static> WriteRecorder<T, Tx> for RedisLoopbackStore {
+    async fn record_writes(
+        &self,
+        _tx: &mut Tx,
+        scope: &Scope,
+        writes: &[(ExternalId, T)],
+    ) -> Result<(), LoopbackError> {
+        let writes: Vec<(ExternalId, &T)> = writes.iter().map(|(id, record)| (id.clone(), record)).collect();
+        self.record(scope, &writes).await
     }
 }
 

@@ -60,6 +60,9 @@ impl SqliteStoreBuilder {
     }
 
     /// Whether tenants are told apart: a scope without one is then refused (R1). Default no.
+    ///
+    /// SQLite has nothing below its statements that would keep tenants apart: each statement of this store names the
+    /// tenant, those of an application have to.
     #[must_use]
     pub fn multi_tenant(mut self, multi_tenant: bool) -> Self {
         self.multi_tenant = multi_tenant;

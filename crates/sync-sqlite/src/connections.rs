@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sync_core::{
     Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, EndCause, GrantEnd,
-    NewGrant, Provider, Resealed, Sealed, StoreError, TenantId,
+    Grantor, NewGrant, Provider, Resealed, Sealed, StoreError, TenantId,
 };
 
 use crate::decode::Stored;
@@ -71,13 +71,13 @@ const ANNOUNCE: &str = "insert into sync_connections (tenant_id, connection_id, 
 const CONNECT: &str = "insert into sync_connections as old (tenant_id, connection_id, provider, account_id, \
      account_label, grantor_id, grantor_label, instance_url, client_id, scopes, status, key_id, secrets, generation, \
      expires_at, granted_at, refresh_token_no, created_at, updated_at) \
-     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'active', ?11, ?12, 1, ?13, ?14, 1, ?14, ?14) \
+     values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'active', ?11, ?12, 1, ?13, ?14, 1, ?15, ?15) \
      on conflict (tenant_id, connection_id) do update set provider = excluded.provider, \
      account_id = excluded.account_id, account_label = excluded.account_label, grantor_id = excluded.grantor_id, \
      grantor_label = excluded.grantor_label, instance_url = excluded.instance_url, client_id = excluded.client_id, \
      scopes = excluded.scopes, status = 'active', end_cause = null, end_code = null, end_detail = null, \
      ended_at = null, key_id = excluded.key_id, secrets = excluded.secrets, generation = old.generation + 1, \
-     expires_at = excluded.expires_at, granted_at = excluded.granted_at, refresh_holder = null, \
+     expires_at = excluded.expires_at, granted_at = coalesce(excluded.granted_at, old.granted_at), refresh_holder = null, \
      refresh_until = null, refresh_token_no = old.refresh_token_no + 1, unresolved_since = null, \
      updated_at = excluded.updated_at returning connection_id, generation";
 
@@ -106,6 +106,9 @@ const NEWER: &str = "with own as (select * from sync_grants where tenant_id = ?1
      order by id desc limit 1) \
      select ?2, count(*) from own join sync_grants g using (provider, client_id, account_id, grantor_id) \
      where g.id > own.id";
+
+const COUNT: &str = "select ?1, count(*) from sync_grants \
+     where provider = ?1 and client_id = ?2 and account_id = ?3 and grantor_id = ?4";
 
 #[async_trait]
 impl ConnectionStore<SqliteTx> for SqliteStore {
@@ -189,19 +192,20 @@ impl ConnectionStore<SqliteTx> for SqliteStore {
             .bind(&grant.sealed.key_id)
             .bind(&grant.sealed.bytes)
             .bind(grant.expires_at.map(instant))
+            .bind(grant.granted_at.map(instant))
             .bind(instant(grant.at));
         let row = tx.fetch_optional(connect).await.map_err(store_error(DURING))?;
         let generation = match &row {
             Some(row) => Stored::new(row, "sync_connections", &["connection_id", "generation"]).int(1)?,
             None => return Err(store_error(DURING)(sqlx::Error::RowNotFound)),
         };
-        if let Some(grantor) = profile.grantor() {
+        if let Some((at, grantor)) = grant.granted_at.zip(profile.grantor()) {
             let note = of(GRANT, &grant.key)
                 .bind(grant.provider.as_str())
                 .bind(grantor.client_id)
                 .bind(grantor.account_id)
                 .bind(grantor.user_id)
-                .bind(instant(grant.at));
+                .bind(instant(at));
             tx.execute(note).await.map_err(store_error(DURING))?;
         }
         Ok(generation)
@@ -258,6 +262,21 @@ impl ConnectionStore<SqliteTx> for SqliteStore {
         tx.require_named(key.tenant.as_ref())?;
         let row = tx.fetch_optional(of(NEWER, key)).await.map_err(store_error(DURING))?;
         row.map_or(Ok(0), |row| Stored::new(&row, "sync_grants", &["connection_id", "count"]).count(1))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut SqliteTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let count = sqlx::query(COUNT)
+            .bind(provider.as_str())
+            .bind(&grantor.client_id)
+            .bind(&grantor.account_id)
+            .bind(&grantor.user_id);
+        let row = tx.fetch_optional(count).await.map_err(store_error("counting grants"))?;
+        row.map_or(Ok(0), |row| Stored::new(&row, "sync_grants", &["provider", "count"]).count(1))
     }
 }
 

@@ -1,5 +1,7 @@
 //! Parked changes.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
@@ -34,7 +36,8 @@ const PARK: &str = "insert into sync_dead_letters (id, tenant_id, subscription_i
      on conflict (subscription_id, external_id) where resolved_at is null do update set \
      payload = excluded.payload, version = excluded.version, error_class = excluded.error_class, \
      error = excluded.error, attempts = excluded.attempts, run_id = excluded.run_id, \
-     next_attempt_at = excluded.next_attempt_at";
+     next_attempt_at = excluded.next_attempt_at \
+     where sync_dead_letters.tenant_id = excluded.tenant_id";
 
 const OPEN: &str = "select id, external_id, payload, version, error_class, error, attempts, run_id, parked_at, \
      next_attempt_at from sync_dead_letters \
@@ -66,6 +69,15 @@ const MAKE_DUE: &str = "update sync_dead_letters set next_attempt_at = min(next_
 /// Bytes of a usual letter.
 const ROW_SIZE: usize = 1_024;
 
+/// A letter that is open for another tenant is left alone: the subscription is not this one's.
+fn check_parked(scope: &Scope, letters: &[DeadLetter], parked: u64) -> Result<(), StoreError> {
+    let records: HashSet<&str> = letters.iter().map(|letter| letter.external_id.as_str()).collect();
+    if parked < records.len() as u64 {
+        return Err(StoreError::NotFound { what: "subscription", id: scope.subscription.to_string() });
+    }
+    Ok(())
+}
+
 #[async_trait]
 impl DeadLetterStore<SqliteTx> for SqliteStore {
     #[tracing::instrument(name = "sqlite.letters.park", skip_all, fields(n_letters = letters.len()), err)]
@@ -79,7 +91,8 @@ impl DeadLetterStore<SqliteTx> for SqliteStore {
             rows.row(|row| write_letter(row, letter));
         }
         let park = of_subscription(PARK, scope).bind(rows.finish());
-        tx.execute(park).await.map(drop).map_err(store_error("parking changes"))
+        let parked = tx.execute(park).await.map_err(store_error("parking changes"))?;
+        check_parked(scope, letters, parked)
     }
 
     async fn open_letters(

@@ -12,6 +12,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection, Sqlite, Transaction};
 use sync_core::{Retry, StoreError, UnitOfWork};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::config::SqliteStoreBuilder;
@@ -34,6 +35,8 @@ struct Inner {
     path: Option<PathBuf>,
     multi_tenant: bool,
     n_statements: Arc<AtomicU64>,
+    /// How often something was published.
+    published: Arc<watch::Sender<u64>>,
 }
 
 impl SqliteStore {
@@ -84,6 +87,7 @@ impl SqliteStore {
             path,
             multi_tenant: config.multi_tenant,
             n_statements: Arc::default(),
+            published: Arc::new(watch::Sender::new(0)),
         }));
         let deadline = Instant::now() + config.busy_timeout;
         // Switching a new file to write-ahead logging does not wait for other processes that do the same.
@@ -157,6 +161,11 @@ impl SqliteStore {
         self.0.pool.close().await;
     }
 
+    /// Told of every commit that published something.
+    pub(crate) fn told(&self) -> watch::Receiver<u64> {
+        self.0.published.subscribe()
+    }
+
     async fn acquire(&self, during: &'static str) -> Result<PoolConnection<Sqlite>, StoreError> {
         self.0.pool.acquire().await.map_err(store_error(during))
     }
@@ -213,7 +222,12 @@ impl UnitOfWork for SqliteStore {
     async fn begin(&self) -> Result<SqliteTx, StoreError> {
         let transaction = self.begin_immediate("opening a transaction").await?;
         self.0.n_statements.fetch_add(1, Ordering::Relaxed);
-        Ok(SqliteTx::new(transaction, self.0.multi_tenant, Arc::clone(&self.0.n_statements)))
+        Ok(SqliteTx::new(
+            transaction,
+            self.0.multi_tenant,
+            Arc::clone(&self.0.n_statements),
+            Arc::clone(&self.0.published),
+        ))
     }
 
     async fn commit(&self, tx: SqliteTx) -> Result<(), StoreError> {

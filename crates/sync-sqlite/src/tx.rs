@@ -8,6 +8,7 @@ use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Sqlite, Transaction};
 use sync_core::{Scope, StoreError, TenantId, require_tenant};
+use tokio::sync::watch;
 
 use crate::error::store_error;
 
@@ -19,6 +20,8 @@ pub struct SqliteTx {
     transaction: Transaction<'static, Sqlite>,
     multi_tenant: bool,
     n_statements: Arc<AtomicU64>,
+    published: Arc<watch::Sender<u64>>,
+    tell: bool,
 }
 
 impl SqliteTx {
@@ -26,8 +29,9 @@ impl SqliteTx {
         transaction: Transaction<'static, Sqlite>,
         multi_tenant: bool,
         n_statements: Arc<AtomicU64>,
+        published: Arc<watch::Sender<u64>>,
     ) -> Self {
-        Self { transaction, multi_tenant, n_statements }
+        Self { transaction, multi_tenant, n_statements, published, tell: false }
     }
 
     /// The connection within this transaction, for an application's own statements: what they write is
@@ -44,6 +48,11 @@ impl SqliteTx {
     /// The check of R1 for callers without a scope.
     pub(crate) fn require_named(&self, tenant: Option<&TenantId>) -> Result<(), StoreError> {
         Ok(require_tenant(tenant, self.multi_tenant)?)
+    }
+
+    /// Something was published: who listens is told once it is committed.
+    pub(crate) fn tell_at_commit(&mut self) {
+        self.tell = true;
     }
 
     /// Answers how many rows were written.
@@ -67,7 +76,11 @@ impl SqliteTx {
 
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.count();
-        self.transaction.commit().await.map_err(store_error("committing"))
+        self.transaction.commit().await.map_err(store_error("committing"))?;
+        if self.tell {
+            self.published.send_modify(|n| *n = n.wrapping_add(1));
+        }
+        Ok(())
     }
 
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {

@@ -7,8 +7,10 @@ use support::SqliteFixture;
 sync_core::connection_contract!(SqliteFixture);
 sync_core::store_contract!(SqliteFixture);
 sync_core::eraser_contract!(SqliteFixture);
+sync_core::outbox_contract!(SqliteFixture);
 sync_core::webhook_inbox_contract!(SqliteFixture);
 sync_core::sink_contract!(SqliteFixture);
+sync_core::writeback_contract!(SqliteFixture);
 
 mod eav {
     use super::SqliteFixture;

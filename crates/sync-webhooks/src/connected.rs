@@ -20,12 +20,17 @@ const MOST_ACCOUNTS: usize = 10_000;
 /// Which object of the CRM a feed reads, as its entity spells it; `None` where it reads none.
 type ObjectOf = dyn Fn(&Subscription) -> Option<String> + Send + Sync;
 
+/// Provider and account.
+type Account = (String, String);
+/// When it was told, and what.
+type Answer = (Instant, Vec<Recipient>);
+
 /// Finds feeds by the connections and subscriptions of a store: every tenant's that has connected the account. Its
 /// answers are remembered for five seconds, so that a flood of calls is not one of questions.
 pub struct ConnectedRecipients<S> {
     store: Arc<S>,
     object_of: Box<ObjectOf>,
-    known: Mutex<HashMap<(String, String), (Instant, Vec<Recipient>)>>,
+    known: Mutex<HashMap<Account, Answer>>,
 }
 
 impl<S> ConnectedRecipients<S>
@@ -42,7 +47,7 @@ where
 
     async fn look_up(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
         let provider = Provider::from(provider);
-        let mut tx = self.store.begin().await?;
+        let mut tx = self.store.begin_across_tenants().await?;
         let keys = self.store.connections_of_account(&mut tx, &provider, account).await?;
         self.store.rollback(tx).await?;
         let mut recipients = Vec::new();

@@ -121,7 +121,7 @@ impl ReceiverBuilder {
 }
 
 /// Why a call is not acknowledged.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Denied {
     /// It is not what it has to be: 4xx. The words are for the sender's log and hold nothing of the call.
     Refused(StatusCode, &'static str),

@@ -42,3 +42,13 @@ fn run(input: &[u8]) {
         assert!((1..=n_lines).contains(&problem.line), "line {} of {n_lines}", problem.line);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fed;
+
+    #[test]
+    fn hostile_files_are_read_or_told_about() {
+        fed(&super::TARGET);
+    }
+}

@@ -2,6 +2,7 @@
 
 mod entity_yaml;
 mod soql;
+mod webhooks;
 
 /// A function that reads what comes from outside.
 pub(crate) struct Target {
@@ -15,4 +16,20 @@ pub(crate) struct Target {
 }
 
 /// All of them, by name.
-pub(crate) const ALL: &[Target] = &[entity_yaml::TARGET, soql::TARGET];
+pub(crate) const ALL: &[Target] = &[
+    entity_yaml::TARGET,
+    webhooks::HUBSPOT_BODY,
+    webhooks::HUBSPOT_SIGNATURE,
+    webhooks::SALESFORCE_MESSAGE,
+    soql::TARGET,
+];
+
+/// A second of a target, for its test.
+#[cfg(test)]
+fn fed(target: &Target) {
+    let outcome = crate::runner::run(target, 1, std::time::Duration::from_secs(1));
+    if let Some(failure) = outcome.failure {
+        panic!("{}: {}", failure.why, failure.shown());
+    }
+    assert!(outcome.inputs > 10, "only {} inputs", outcome.inputs);
+}

@@ -52,3 +52,13 @@ fn run(input: &[u8]) {
     let expected = plain.map(|plain| shape(&plain).replace("\"x\"", &format!("{value:?}")));
     assert_eq!(Some(shape(&parsed)), expected, "{text:?} says something else");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fed;
+
+    #[test]
+    fn values_stay_values() {
+        fed(&super::TARGET);
+    }
+}

@@ -94,7 +94,7 @@ pub(crate) fn plan(root: &Path, model: &Model) -> Result<Migrations> {
                     known.push(name);
                 }
             }
-            step.compare(entity, *dialect, files, &mut plan.problems);
+            step.compare(entity, *dialect, next, files, &mut plan.problems);
         }
         if let Some(name) = &step.name {
             let name = format!("{next:04}_{name}.sql");
@@ -120,13 +120,14 @@ impl Step {
         &mut self,
         entity: &Entity,
         dialect: Dialect,
+        number: u32,
         files: &[sql::File],
         problems: &mut Vec<String>,
     ) {
         let table = entity.plural();
         let Some(there) = sql::table(files, &table) else {
+            self.files.push((dialect.store, create(entity, dialect) + &isolate(&table, dialect, number)));
             self.name = Some(table);
-            self.files.push((dialect.store, create(entity, dialect)));
             return;
         };
         let wanted = columns(entity, dialect);
@@ -256,10 +257,6 @@ fn create(entity: &Entity, dialect: Dialect) -> String {
     if is_eav(entity) {
         indexes += &trigger(&table, dialect);
     }
-    if dialect.store == "postgres" {
-        // Row-level security; see the migration `0015_tenant_isolation.sql`.
-        indexes += &format!("select hexsync_isolate('{table}');\n");
-    }
     format!(
         "-- {}, as synced from CRMs. `*_external_id` is a link as the CRM sent it, `*_id` the row it is bound to.
 create table {table} (
@@ -269,6 +266,18 @@ create table {table} (
         capitalised(&words(&table)),
         dialect.end
     )
+}
+
+/// The migration that brings row-level security, `0015_tenant_isolation.sql`: tables that were there it covers itself.
+const ISOLATION: u32 = 15;
+
+/// Keeps the table's tenants apart.
+fn isolate(table: &str, dialect: Dialect, number: u32) -> String {
+    if dialect.store == "postgres" && number > ISOLATION {
+        format!("select hexsync_isolate('{table}');\n")
+    } else {
+        String::new()
+    }
 }
 
 fn is_eav(entity: &Entity) -> bool {

@@ -6,6 +6,7 @@
 mod docs;
 mod manifests;
 mod pairs;
+mod proofs;
 mod sizes;
 mod text;
 
@@ -92,6 +93,7 @@ const CHECKS: &[Check] = &[
     ("manifests", manifests::check),
     ("docs", docs::check),
     ("pairs", pairs::check),
+    ("proofs", proofs::check),
 ];
 
 /// Prints what was checked, or fails with every finding.

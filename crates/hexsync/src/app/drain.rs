@@ -61,8 +61,9 @@ impl<S: AppStore> App<S> {
         let mut ids: Vec<String> =
             configured.filter_map(|connection| connection.account_id.clone()).collect();
         for tenant in self.tenants() {
-            let connected =
-                self.transact(async |store, tx| store.connections(tx, tenant.as_ref()).await).await?;
+            let connected = self
+                .transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await)
+                .await?;
             let of_salesforce = connected
                 .into_iter()
                 .filter(|connection| connection.provider.as_str() == Crm::Salesforce.key());

@@ -6,7 +6,7 @@ use std::path::Path;
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use sync_wiring::auth::{MemoryTokenStore, StoredToken, TokenStore, TokenStoreError};
-use sync_wiring::core::ConnectionId;
+use sync_wiring::core::ConnectionKey;
 
 use crate::config::Secret;
 
@@ -25,8 +25,8 @@ impl GrantStore {
 
     /// What is kept, unless the file has another refresh token by now: then another process replaced it, or an
     /// operator connected anew.
-    async fn known(&self, connection: &ConnectionId) -> Result<Option<StoredToken>, TokenStoreError> {
-        let kept = self.kept.load(connection).await?;
+    async fn known(&self, key: &ConnectionKey) -> Result<Option<StoredToken>, TokenStoreError> {
+        let kept = self.kept.load(key).await?;
         if kept.is_some() && matches!(self.origin, Secret::Env(_)) {
             return Ok(kept);
         }
@@ -60,18 +60,18 @@ impl GrantStore {
 
 #[async_trait]
 impl TokenStore for GrantStore {
-    async fn load(&self, connection: &ConnectionId) -> Result<Option<StoredToken>, TokenStoreError> {
-        self.known(connection).await
+    async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredToken>, TokenStoreError> {
+        self.known(key).await
     }
 
-    async fn save(&self, connection: &ConnectionId, token: &StoredToken) -> Result<(), TokenStoreError> {
+    async fn save(&self, key: &ConnectionKey, token: &StoredToken) -> Result<(), TokenStoreError> {
         if let Some(new) = &token.refresh_token {
-            let old = self.known(connection).await?.and_then(|known| known.refresh_token);
+            let old = self.known(key).await?.and_then(|known| known.refresh_token);
             if old.is_none_or(|old| old.expose_secret() != new.expose_secret()) {
                 self.write_back(new)?;
             }
         }
-        self.kept.save(connection, token).await
+        self.kept.save(key, token).await
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::{ConnectionStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
+use sync_wiring::core::{
+    AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
+    StoreError, TenantEraser, UnitOfWork, WebhookInbox,
+};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -17,7 +20,12 @@ pub(crate) trait AppStore:
     Stores
     + WebhookInbox<<Self as UnitOfWork>::Tx>
     + ConnectionStore<<Self as UnitOfWork>::Tx>
+    + RefreshStore<<Self as UnitOfWork>::Tx>
+    + AuthorisationStore<<Self as UnitOfWork>::Tx>
     + TenantEraser<<Self as UnitOfWork>::Tx>
+    + ChangeEmitter<<Self as UnitOfWork>::Tx>
+    + DeliveryStore<<Self as UnitOfWork>::Tx>
+    + OutboxSignal
 {
     /// What to call it.
     const NAME: &'static str;
@@ -75,6 +83,9 @@ pub(super) async fn open_postgres(
     let mut builder = PgStore::builder(url.expose_secret()).multi_tenant(config.engine.multi_tenant);
     if let Some(size) = config.database.pool_size {
         builder = builder.pool_size(size);
+    }
+    if let Some(role) = &config.database.tenant_role {
+        builder = builder.tenant_role(Some(role.as_str()).filter(|role| !role.is_empty()));
     }
     let store = builder.connect().await?;
     ready(&store, opening).await?;

@@ -16,6 +16,9 @@ pub(crate) struct Database {
     dir: PathBuf,
     /// Connections in the pool, where it is said.
     pub(crate) pool_size: Option<u32>,
+    /// The role that PostgreSQL's transactions step down to where tenants are told apart, where it is said; empty for
+    /// none.
+    pub(crate) tenant_role: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -50,6 +53,7 @@ pub(super) fn read(reader: &mut Reader<'_>, mut section: Section<'_, '_>) -> Opt
     let plain = section.text(reader, "url");
     let kept = secret(reader, &mut section, "url_env", "url_file");
     let pool_size = section.int(reader, "pool_size", 1..=1_000);
+    let tenant_role = section.text(reader, "tenant_role").map(|role| role.into_inner());
     let dir = reader.dir().to_owned();
     let named = section.has("url_env") || section.has("url_file");
     let url = match (plain, kept) {
@@ -81,7 +85,8 @@ pub(super) fn read(reader: &mut Reader<'_>, mut section: Section<'_, '_>) -> Opt
         }
     };
     section.finish(reader);
-    Some(Database { url: url?, dir, pool_size: pool_size.and_then(|size| u32::try_from(size).ok()) })
+    let pool_size = pool_size.and_then(|size| u32::try_from(size).ok());
+    Some(Database { url: url?, dir, pool_size, tenant_role })
 }
 
 impl Database {

@@ -27,4 +27,29 @@ async fn tenants_see_their_own() {
     let history = this.json(&["history", "account", id.as_str(), "--tenant", "beta"]).await;
     assert_eq!(history["records"].as_array().unwrap().len(), 1);
     assert_eq!(history["records"][0]["tenant"], "beta");
+
+    erased(&this).await;
+}
+
+/// One tenant is counted, erased when told so twice, and gone; the other's records, history and runs are as before.
+async fn erased(this: &Installation) {
+    let before = this.json(&["runs", "--tenant", "beta"]).await;
+    let counted = this.json(&["erase", "tenant", "acme", "--dry-run"]).await;
+    assert_eq!(counted["erased"], false);
+    let tables: Vec<_> =
+        counted["tables"].as_array().unwrap().iter().map(|table| table["table"].as_str().unwrap()).collect();
+    assert!(
+        ["accounts", "sync_runs", "sync_run_items", "sync_subscriptions"].iter().all(|t| tables.contains(t))
+    );
+    let unasked = this.run(&["erase", "tenant", "acme"]).await;
+    assert_ne!(unasked.code, Some(0), "nobody is there to type the id");
+    assert!(unasked.stderr.contains("nothing was erased"), "{}", unasked.stderr);
+    let erased = this.json(&["erase", "tenant", "acme", "--yes"]).await;
+    assert_eq!((&erased["erased"], &erased["rows"]), (&true.into(), &counted["rows"]));
+    assert_eq!(this.json(&["erase", "tenant", "acme", "--yes"]).await["rows"], 0);
+    assert_eq!(this.json(&["subscriptions", "list"]).await["subscriptions"].as_array().unwrap().len(), 5);
+    assert_eq!(this.json(&["runs", "--tenant", "beta"]).await, before);
+    let id = this.live("Account")[0];
+    let history = this.json(&["history", "account", id.as_str(), "--tenant", "beta"]).await;
+    assert_eq!(history["records"].as_array().unwrap().len(), 1);
 }

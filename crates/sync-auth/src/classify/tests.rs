@@ -1,7 +1,13 @@
 use super::*;
 
 fn classify(status: u16, body: &str) -> AuthError {
-    let refusal = Refusal { status, retry_after: None, body: body.as_bytes(), now: DateTime::UNIX_EPOCH };
+    let refusal = Refusal {
+        status,
+        retry_after: None,
+        body: body.as_bytes(),
+        now: DateTime::UNIX_EPOCH,
+        server_time: None,
+    };
     refusal.classify(|text| text.contains("hunter2"))
 }
 
@@ -86,7 +92,8 @@ fn description_is_cut_and_can_not_forge_a_log_line() {
 #[test]
 fn throttling_waits_as_told_within_an_hour() {
     let wait = |retry_after| {
-        let refusal = Refusal { status: 429, retry_after, body: b"", now: DateTime::UNIX_EPOCH };
+        let refusal =
+            Refusal { status: 429, retry_after, body: b"", now: DateTime::UNIX_EPOCH, server_time: None };
         match refusal.classify(|_| false) {
             AuthError::Throttled { retry_after } => retry_after,
             other => panic!("{other:?}"),
@@ -95,4 +102,54 @@ fn throttling_waits_as_told_within_an_hour() {
     assert_eq!(wait(None), Duration::from_secs(60));
     assert_eq!(wait(Some(Duration::from_secs(7))), Duration::from_secs(7));
     assert_eq!(wait(Some(Duration::from_secs(999_999))), Duration::from_secs(3600));
+}
+
+#[test]
+fn refusals_name_their_cause() {
+    let cases = [
+        (
+            r#"{"error":"invalid_grant","error_description":"expired access/refresh token"}"#,
+            EndCause::Revoked,
+        ),
+        (r#"{"status":"BAD_REFRESH_TOKEN","message":"missing or invalid refresh token"}"#, EndCause::Revoked),
+        (
+            r#"{"status":"BAD_HUB","message":"missing or unknown hub id","error":"access_denied"}"#,
+            EndCause::AccountGone,
+        ),
+        (r#"{"error":"invalid_grant","error_description":"Inactive organization"}"#, EndCause::AccountGone),
+        (r#"{"error":"inactive_user","error_description":"user is inactive"}"#, EndCause::UserInactive),
+        (
+            r#"{"error":"invalid_client_id","error_description":"client identifier invalid"}"#,
+            EndCause::Client,
+        ),
+        (r#"{"error":"invalid_grant","error_description":"audience is invalid"}"#, EndCause::Client),
+        (
+            r#"{"error":"invalid_grant","error_description":"user hasn't approved this consumer"}"#,
+            EndCause::Policy,
+        ),
+    ];
+    for (body, expected) in cases {
+        let AuthError::NeedsReauthorisation { grant } = classify(400, body) else { panic!("{body}") };
+        assert_eq!(grant.cause, expected, "{body}");
+    }
+}
+
+#[test]
+fn refused_assertion_of_another_time_is_the_clocks_fault() {
+    let cause = |seconds| {
+        let now = DateTime::UNIX_EPOCH;
+        let refusal = Refusal {
+            status: 400,
+            retry_after: None,
+            body: br#"{"error":"invalid_grant","error_description":"invalid assertion"}"#,
+            now,
+            server_time: Some(now + TimeDelta::seconds(seconds)),
+        };
+        match refusal.classify(|_| false) {
+            AuthError::NeedsReauthorisation { grant } => grant.cause,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((cause(119), cause(-119)), (EndCause::Revoked, EndCause::Revoked));
+    assert_eq!((cause(121), cause(-121)), (EndCause::Clock, EndCause::Clock));
 }

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use secrecy::ExposeSecret;
+use sync_core::EndCause;
 
 use super::{AuthStrategy, Grant, TokenRequest};
 use crate::endpoint::{ClientCredential, TokenEndpoint};
@@ -31,7 +32,7 @@ impl AuthStrategy for RefreshToken {
 
     async fn obtain(&self, request: &TokenRequest) -> Result<Grant, AuthError> {
         let Some(refresh_token) = &request.refresh_token else {
-            let grant = DeadGrant::new("no_refresh_token", request.now);
+            let grant = DeadGrant::new(EndCause::NoGrant, "no_refresh_token", request.now);
             return Err(AuthError::NeedsReauthorisation { grant });
         };
         let form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose_secret())];

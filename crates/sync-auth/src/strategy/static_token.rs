@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use secrecy::SecretString;
+use sync_core::EndCause;
 use url::Url;
 
 use super::{AuthStrategy, Grant, TokenRequest};
@@ -37,7 +38,7 @@ impl AuthStrategy for StaticToken {
             expires_at: None,
         };
         if request.rejected.as_ref().is_some_and(|rejected| rejected.same_as(&access)) {
-            let grant = DeadGrant::new("token_rejected", request.now);
+            let grant = DeadGrant::new(EndCause::TokenRejected, "token_rejected", request.now);
             return Err(AuthError::NeedsReauthorisation { grant });
         }
         Ok(Grant { access, refresh_token: None })

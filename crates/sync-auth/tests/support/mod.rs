@@ -2,6 +2,8 @@
 #![allow(dead_code, unreachable_pub, reason = "shared by test binaries that each use a part")]
 #![allow(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
+pub mod vaults;
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,7 +14,7 @@ use sync_auth::{
     AccessToken, AuthError, AuthStrategy, Authenticator, DeadGrant, ExposeSecret, Grant, MemoryTokenStore,
     StoredToken, TokenRequest, TokenStore, TokenStoreError,
 };
-use sync_core::{Clock, ConnectionId};
+use sync_core::{Clock, ConnectionKey, EndCause, Jitter};
 use tokio::sync::Semaphore;
 
 /// Moves only when told.
@@ -34,6 +36,15 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
         *self.0.lock().unwrap()
+    }
+}
+
+/// Chance that always says the same.
+pub struct NoJitter;
+
+impl Jitter for NoJitter {
+    fn fraction(&self) -> f64 {
+        0.0
     }
 }
 
@@ -130,15 +141,15 @@ pub struct TestStore {
 
 #[async_trait]
 impl TokenStore for TestStore {
-    async fn load(&self, connection: &ConnectionId) -> Result<Option<StoredToken>, TokenStoreError> {
-        self.inner.load(connection).await
+    async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredToken>, TokenStoreError> {
+        self.inner.load(key).await
     }
 
-    async fn save(&self, connection: &ConnectionId, token: &StoredToken) -> Result<(), TokenStoreError> {
+    async fn save(&self, key: &ConnectionKey, token: &StoredToken) -> Result<(), TokenStoreError> {
         if self.refuses_to_save.load(Ordering::SeqCst) {
             return Err(TokenStoreError::new("disk full"));
         }
-        self.inner.save(connection, token).await
+        self.inner.save(key, token).await
     }
 }
 
@@ -174,10 +185,11 @@ impl World {
 fn authenticator(provider: &Rotating, store: &TestStore, clock: &ManualClock) -> Authenticator {
     Authenticator::builder(connection(), provider.clone(), store.clone())
         .clock(Arc::new(clock.clone()))
+        .jitter(Arc::new(NoJitter))
         .build()
 }
 
-pub fn connection() -> ConnectionId {
+pub fn connection() -> ConnectionKey {
     "acme".into()
 }
 
@@ -196,7 +208,9 @@ pub fn refresh_text(stored: &StoredToken) -> &str {
 
 pub fn dead() -> AuthError {
     let since = ManualClock::default().now();
-    AuthError::NeedsReauthorisation { grant: DeadGrant { code: "invalid_grant".into(), detail: None, since } }
+    AuthError::NeedsReauthorisation {
+        grant: DeadGrant { cause: EndCause::Revoked, code: "invalid_grant".into(), detail: None, since },
+    }
 }
 
 pub fn transient() -> AuthError {

@@ -269,6 +269,24 @@ pub async fn own_grants_count_as_well<F: ConnectionFixture>(f: F) {
     }
     assert_eq!(newer(&f, &key("other")).await, 5);
     assert_eq!(newer(&f, &key("acme")).await, 0);
+    let grantor = grant(&key("acme"), 0).profile.grantor().unwrap();
+    let mut tx = f.store().begin_across_tenants().await.unwrap();
+    let ports = f.connections();
+    assert_eq!(ports.grants_of(&mut tx, &"suite".into(), &grantor).await.unwrap(), 6);
+    assert_eq!(ports.grants_of(&mut tx, &"other".into(), &grantor).await.unwrap(), 0);
+    let stranger = crate::Grantor { user_id: "005000000000002".into(), ..grantor };
+    assert_eq!(ports.grants_of(&mut tx, &"suite".into(), &stranger).await.unwrap(), 0);
+}
+
+/// A known grant that is written anew is no grant more, and keeps its day.
+pub async fn grant_written_anew_is_not_counted<F: ConnectionFixture>(f: F) {
+    connect(&f, &grant(&key("other"), 0)).await;
+    connect(&f, &grant(&key("acme"), 1)).await;
+    let anew = NewGrant { granted_at: None, ..grant(&key("acme"), 2) };
+    connect(&f, &anew).await;
+    assert_eq!(newer(&f, &key("other")).await, 1);
+    let found = read(&f, &key("acme")).await.unwrap();
+    assert_eq!((found.granted_at, found.updated_at), (Some(at(1)), at(2)));
 }
 
 /// INV-CON-1: the same id of two tenants is two connections; an account's connections of all tenants are found.
@@ -298,6 +316,7 @@ pub async fn connecting_without_tenant_is_refused<F: ConnectionFixture>(f: F) {
     let mut tx = begin(&f).await;
     let refused = f.connections().connect(&mut tx, &grant(&key("acme"), 0)).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");
+    drop(tx);
     let mut tx = begin(&f).await;
     let refused = f.connections().connection(&mut tx, &key("acme")).await;
     assert!(matches!(refused, Err(StoreError::MissingTenantId(MissingTenantId))), "{refused:?}");

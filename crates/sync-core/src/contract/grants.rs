@@ -32,6 +32,7 @@ pub(super) fn grant(key: &ConnectionKey, seconds: i64) -> NewGrant {
         },
         sealed: Sealed { key_id: KeyId::from("k1"), bytes: vec![0, 1, 255, 0, 39] },
         expires_at: Some(at(seconds + 1_800)),
+        granted_at: Some(at(seconds)),
         at: at(seconds),
     }
 }

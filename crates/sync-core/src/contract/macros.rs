@@ -161,6 +161,7 @@ macro_rules! connection_contract {
             hundreds_are_sealed_at_once,
             newer_grants_of_the_same_user_are_counted,
             own_grants_count_as_well,
+            grant_written_anew_is_not_counted,
         ]);
         $crate::__contract_suite!($fixture, connections_of_tenants, Multi, connections: [
             tenants_have_their_own_connections,
@@ -307,6 +308,36 @@ macro_rules! sink_contract {
     };
 }
 
+/// The suites of edits that wait for the CRM and of questions for a person, and stories of both sides being edited, for
+/// one [`SinkFixture`](crate::contract::SinkFixture).
+#[macro_export]
+macro_rules! writeback_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, local_changes, Single, local_changes: [
+            edits_come_back_whole,
+            rolled_back_edits_are_gone,
+            due_records_come_with_all_their_edits,
+            settling_leaves_other_edits,
+            standings_come_back_whole,
+            adopted_records_keep_what_waits,
+            waiting_changes_are_of_the_connection_and_entity,
+            asking_again_replaces,
+            closed_questions_are_gone,
+        ]);
+        $crate::__contract_suite!($fixture, local_changes_of_tenants, Multi, local_changes: [
+            waiting_changes_are_of_the_tenant,
+        ]);
+        $crate::__contract_suite!($fixture, adoption, Single, adoption: [
+            adopted_row_keeps_everything_else,
+            taken_id_is_left_alone,
+        ]);
+        $crate::__contract_suite!($fixture, convergence, Single, convergence: [
+            edits_converge_with_keys,
+            edits_converge_without_keys,
+        ]);
+    };
+}
+
 /// What only tables have whose custom fields are definitions and values, for one
 /// [`SinkFixture`](crate::contract::SinkFixture), usually [`Eav`](crate::contract::Eav).
 #[macro_export]
@@ -321,6 +352,36 @@ macro_rules! eav_contract {
             switched_table_reads_as_before,
             noop_projects_what_never_was,
             projecting_anew_is_cheap,
+        ]);
+    };
+}
+
+/// The suite of the outbox and its delivery, for one [`OutboxFixture`](crate::contract::outbox::OutboxFixture).
+#[macro_export]
+macro_rules! outbox_contract {
+    ($fixture:ty) => {
+        $crate::__contract_suite!($fixture, outbox, Single, outbox: [
+            committed_events_reach_every_consumer,
+            applied_changes_are_events,
+            new_consumer_starts_where_it_wants,
+            record_is_not_overtaken,
+            records_are_told_apart,
+            claim_takes_a_record_in_order,
+            ended_claim_is_claimed_again,
+            released_events_are_free,
+            rolled_back_claim_is_free,
+            simultaneous_claims_share,
+            consumers_and_lanes_are_apart,
+            failed_event_comes_again,
+            parked_event_waits_for_its_replay,
+            later_events_may_pass,
+            long_tail_of_a_parked_event_is_passed_by,
+            only_received_events_are_purged,
+            queues_tell_the_lag,
+            listener_is_told_of_commits,
+        ]);
+        $crate::__contract_suite!($fixture, outbox_of_tenants, Multi, outbox: [
+            events_keep_their_tenant,
         ]);
     };
 }
@@ -521,9 +582,11 @@ mod tests {
     fn every_case_is_listed() {
         let lists = include_str!("macros.rs");
         let suites = [
+            include_str!("adoption.rs"),
             include_str!("audit.rs"),
             include_str!("authorisations.rs"),
             include_str!("connections.rs"),
+            include_str!("convergence.rs"),
             include_str!("cursors.rs"),
             include_str!("custom_fields.rs"),
             include_str!("dead_letters.rs"),
@@ -534,8 +597,10 @@ mod tests {
             include_str!("leases.rs"),
             include_str!("links.rs"),
             include_str!("listing.rs"),
+            include_str!("local_changes.rs"),
             include_str!("loopback.rs"),
             include_str!("merges.rs"),
+            include_str!("outbox.rs"),
             include_str!("recorder.rs"),
             include_str!("refreshes.rs"),
             include_str!("replay.rs"),

@@ -24,15 +24,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the case, and says where")]
 
+mod crm;
 mod fixture;
 mod grants;
 mod macros;
 mod sample;
 mod setup;
 
+pub mod adoption;
 pub mod audit;
 pub mod authorisations;
 pub mod connections;
+pub mod convergence;
 pub mod cursors;
 pub mod custom_fields;
 pub mod dead_letters;
@@ -45,9 +48,11 @@ pub mod inbox;
 pub mod leases;
 pub mod links;
 pub mod listing;
+pub mod local_changes;
 pub mod loopback;
 pub mod merges;
 pub mod mixed;
+pub mod outbox;
 pub mod pace;
 pub mod recorder;
 pub mod refreshes;

@@ -134,6 +134,10 @@ pub async fn letters_are_apart<F: StoreFixture>(f: F) {
     })
     .await;
     let mut tx = store.begin_across_tenants().await.unwrap();
+    let refused = store.park(&mut tx, &thief, &[letter(run, "r1")]).await.unwrap_err();
+    assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
+    drop(tx);
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.list(&mut tx, &a, &all, 10).await.unwrap(), [parked]);
 }
 

@@ -9,7 +9,7 @@ use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
-    LocalId, Operation, Payload, Provenance, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
+    LocalId, Operation, Payload, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
 };
 
 /// Why a batch did not commit.
@@ -35,6 +35,8 @@ struct Ledger {
     applied: Vec<crate::DeadLetterId>,
     superseded: Vec<crate::DeadLetterId>,
     events: Vec<ChangeEvent>,
+    /// Records of which something could not be written, by their place in the plan.
+    failed: std::collections::HashSet<usize>,
     committed: Committed,
 }
 
@@ -64,11 +66,16 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             self.ports.unit_of_work.rollback(tx).await?;
             return Err(BatchError::NeedsHydration(unknown));
         }
+        let pending = match &self.pending {
+            Some(pending) => pending.of(&mut tx, &run.scope, &records.ids).await?,
+            None => HashMap::new(),
+        };
         let mut plan = plan::decide(
             batch,
             &records,
             rows,
             &echoes,
+            pending,
             self.differ.as_ref(),
             self.sink.reprojects_on_noop(),
         );
@@ -105,7 +112,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     /// Whether a commit in doubt took place: its batch number is then refused (INV-REC-2).
-    pub(super) async fn was_committed(
+    pub(crate) async fn was_committed(
         &self,
         run: &ActiveRun,
         committed: &Committed,
@@ -172,6 +179,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             }
         }
         failpoint!("batch.letters_settled");
+        self.settle_edits(tx, run, plan, &ledger.failed).await?;
         ledger.committed.cursor = self.next_cursor(run, batch, &ledger.committed.counts);
         if let (Some(cursor), true) = (&ledger.committed.cursor, ledger.committed.cursor != run.cursor) {
             ports.cursors.put_cursor(tx, scope, cursor).await?;
@@ -183,24 +191,53 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         Ok(fresh.then_some(ledger.committed))
     }
 
-    /// Settles the notices that became the changes of this batch, where they came from an inbox (INV-INB-2).
-    async fn settle_notices(
+    /// Takes away edits that wait no longer, and asks what only a person can decide. Of records that could not be
+    /// written, nothing is settled.
+    async fn settle_edits(
         &self,
         tx: &mut S::Tx,
         run: &ActiveRun,
-        batch: &[Change<T>],
+        plan: &Plan<T>,
+        failed: &std::collections::HashSet<usize>,
     ) -> Result<(), StoreError> {
-        let Some(inbox) = &self.ports.inbox else { return Ok(()) };
-        let is_notice = |change: &&Change<T>| change.source == Provenance::Webhook;
-        let keys = batch.iter().filter(is_notice).filter_map(|change| change.dedup_key.clone());
-        let keys: Vec<Box<str>> = keys.collect();
-        if keys.is_empty() {
-            return Ok(());
+        let Some(pending) = &self.pending else { return Ok(()) };
+        let (mut remainder, mut over) = (Remainder::default(), Vec::new());
+        let (mut asked, mut answered) = (Vec::new(), Vec::new());
+        let now = self.clock.now();
+        for (position, slot) in plan.slots.iter().enumerate() {
+            let Some(edits) = slot.pending.as_ref().filter(|_| !failed.contains(&position)) else { continue };
+            if let Some(left) = edits.remainder() {
+                remainder.gone.extend(left.gone);
+                remainder.shrunk.extend(left.shrunk);
+            }
+            if edits.is_over() {
+                over.push(slot.external_id.clone());
+            }
+            answered.extend(edits.answered());
+            let id = &slot.external_id;
+            let asks = edits.outcome.asks.iter().cloned();
+            asked.extend(asks.map(|ask| ask.open(self.ids.next_id(), id.clone(), now)));
         }
-        inbox.settle(tx, &run.scope, &keys, self.clock.now()).await.map(drop)
+        let (changes, conflicts, scope) = (&pending.ports.changes, &pending.ports.conflicts, &run.scope);
+        if !remainder.gone.is_empty() {
+            changes.settle_edits(tx, scope, &remainder.gone).await?;
+        }
+        if !remainder.shrunk.is_empty() {
+            changes.shrink_edits(tx, scope, &remainder.shrunk).await?;
+        }
+        if !over.is_empty() {
+            changes.clear_standings(tx, scope, &over).await?;
+        }
+        if !answered.is_empty() {
+            conflicts.close_conflicts(tx, scope, &answered, now).await?;
+        }
+        if !asked.is_empty() {
+            conflicts.open_conflicts(tx, scope, &asked).await?;
+        }
+        Ok(())
     }
 
-    async fn note_progress(
+    pub(crate) async fn note_progress(
         &self,
         tx: &mut S::Tx,
         run: &ActiveRun,
@@ -296,7 +333,11 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         let mut items = Vec::with_capacity(plan.steps.len());
         let mut events = Vec::new();
         let mut seq = run.items;
+        let mut failed = std::collections::HashSet::new();
         for step in std::mem::take(&mut plan.steps) {
+            if step.status == ItemStatus::Failed {
+                failed.insert(step.slot);
+            }
             count(&mut counts, step.operation, step.status);
             let slot = &plan.slots[step.slot];
             if !self.records(&step) {
@@ -313,7 +354,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         }
         let letters = if self.options.failures == FailurePolicy::Park { parked } else { Vec::new() };
         let committed = Committed { counts, items: seq, cursor: None, parked: !letters.is_empty() };
-        Ledger { items, letters, applied, superseded, events, committed }
+        Ledger { items, letters, applied, superseded, events, failed, committed }
     }
 
     /// Whether a decision is worth a line in the audit.
@@ -386,7 +427,7 @@ impl<T> Plan<T> {
 }
 
 /// Adds one decision to the books (R19).
-pub(super) fn count(counts: &mut Counts, operation: Operation, status: ItemStatus) {
+pub(crate) fn count(counts: &mut Counts, operation: Operation, status: ItemStatus) {
     counts.found += 1;
     let column = match (status, operation) {
         (ItemStatus::Failed, _) => &mut counts.parked,

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::{EngineOptions, ExecuteSync};
+use crate::writeback::PendingEdits;
 use crate::{
-    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ContractedFields, CustomFieldPolicy,
-    DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter, LayeredSource,
-    LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store, StorePorts,
-    SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox,
+    Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ConflictPolicy, ContractedFields,
+    CustomFieldPolicy, DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter,
+    LayeredSource, LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store,
+    StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox, WritebackPorts,
 };
 
 /// Makes the middleware of the entity's contracts, once the store is known.
@@ -28,6 +29,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
     fetcher: Option<Arc<dyn RecordFetcher<T>>>,
+    pending: Option<PendingEdits<S>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     jitter: Arc<dyn Jitter>,
@@ -52,6 +54,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             differ: Arc::new(DeepEqualDiffer::default()),
             loopback: None,
             fetcher: None,
+            pending: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(TimeOrderedIds),
             jitter: Arc::new(RandomJitter),
@@ -161,6 +164,15 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         self
     }
 
+    /// Respects changes of the application's own that wait to be sent to the CRM: a field that was edited here is not
+    /// overwritten by what the CRM held before, and who counts when both sides changed it says the policy. One more
+    /// look-up per batch. Default: no change is expected to wait.
+    #[must_use]
+    pub fn local_changes(mut self, ports: WritebackPorts<S>, policy: ConflictPolicy) -> Self {
+        self.pending = Some(PendingEdits { ports, policy });
+        self
+    }
+
     /// The clock. The machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -236,6 +248,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
             differ: self.differ,
             loopback: self.loopback,
             fetcher: self.fetcher,
+            pending: self.pending,
             holder: self.holder.unwrap_or_else(|| default_holder(self.ids.as_ref())),
             clock: self.clock,
             ids: self.ids,

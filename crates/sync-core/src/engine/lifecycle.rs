@@ -11,7 +11,7 @@ const ABANDONED: &str = "the process ended before the run did; everything up to 
 
 impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     /// Refuses what must not open a run (R1).
-    pub(super) fn admit(&self, request: &RunRequest<T>) -> Result<(), SyncError> {
+    pub(crate) fn admit(&self, request: &RunRequest<T>) -> Result<(), SyncError> {
         require_tenant(request.tenant_id.as_ref(), self.options.multi_tenant)?;
         let subscription = &request.subscription;
         if subscription.tenant != request.tenant_id {
@@ -27,7 +27,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     /// The scope of a request.
-    pub(super) fn scope(&self, request: &RunRequest<T>) -> Scope {
+    pub(crate) fn scope(&self, request: &RunRequest<T>) -> Scope {
         Scope {
             tenant: request.tenant_id.clone(),
             connection: request.subscription.connection.clone(),
@@ -40,7 +40,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 
     /// Takes the lease, closes what a dead process left, reads the cursor and opens the run, in one
     /// transaction (R2, R12).
-    pub(super) async fn open(&self, request: &RunRequest<T>) -> Result<ActiveRun, SyncError> {
+    pub(crate) async fn open(&self, request: &RunRequest<T>) -> Result<ActiveRun, SyncError> {
         let scope = self.scope(request);
         let now = self.clock.now();
         let mut tx = self.ports.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
@@ -88,7 +88,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     /// Proves between batches that the lease is still ours.
-    pub(super) async fn renew_lease(&self, run: &ActiveRun) -> Result<(), StoreError> {
+    pub(crate) async fn renew_lease(&self, run: &ActiveRun) -> Result<(), StoreError> {
         let mut tx = self.ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         self.ports.leases.renew(&mut tx, &run.scope, &run.lease, self.clock.now()).await?;
         self.ports.unit_of_work.commit(tx).await
@@ -96,7 +96,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 
     /// Checks the books (R19), ends the run and gives up the lease. A run whose lease was lost was closed by
     /// the process that took it over.
-    pub(super) async fn close(
+    pub(crate) async fn close(
         &self,
         run: ActiveRun,
         failure: Option<RunFailure>,

@@ -17,6 +17,7 @@ mod batch;
 mod builder;
 mod intake;
 mod lifecycle;
+mod notices;
 mod options;
 mod parked;
 mod plan;
@@ -39,8 +40,11 @@ pub use reconcile::{Brake, ReconcileSource};
 pub use request::{ReadMode, RunFailure, RunObserver, RunReport, RunRequest};
 
 use self::batch::BatchError;
+pub(crate) use self::batch::count;
 use self::intake::Intake;
-use self::run::{ActiveRun, Committed};
+pub(crate) use self::run::{ActiveRun, Committed};
+pub(crate) use self::split::{Rows, Writer};
+use crate::writeback::PendingEdits;
 use crate::{
     Canonical, Change, ChangeSource, Clock, ContractedFields, ExternalId, FieldDiffer, HolderId, IdGenerator,
     Jitter, LayeredSource, LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError,
@@ -50,18 +54,19 @@ use crate::{
 /// Syncs one entity into one store. Made by [`ExecuteSync::builder`]; shared freely, one run per
 /// subscription at a time.
 pub struct ExecuteSync<T: Canonical, S: UnitOfWork> {
-    ports: StorePorts<S>,
+    pub(crate) ports: StorePorts<S>,
     source: Option<Arc<dyn ChangeSource<T>>>,
     contracts: Option<Arc<ContractedFields<S>>>,
-    sink: Arc<dyn SyncSink<T, S::Tx>>,
-    differ: Arc<dyn FieldDiffer<T>>,
+    pub(crate) sink: Arc<dyn SyncSink<T, S::Tx>>,
+    pub(crate) differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
-    fetcher: Option<Arc<dyn RecordFetcher<T>>>,
-    clock: Arc<dyn Clock>,
-    ids: Arc<dyn IdGenerator>,
-    jitter: Arc<dyn Jitter>,
+    pub(crate) fetcher: Option<Arc<dyn RecordFetcher<T>>>,
+    pending: Option<PendingEdits<S>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdGenerator>,
+    pub(crate) jitter: Arc<dyn Jitter>,
     holder: HolderId,
-    options: EngineOptions,
+    pub(crate) options: EngineOptions,
 }
 
 impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
@@ -161,7 +166,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     /// Finds out what became of a commit whose answer was lost, as soon as the store answers again.
-    async fn was_committed_after_all(
+    pub(crate) async fn was_committed_after_all(
         &self,
         run: &ActiveRun,
         committed: &Committed,
@@ -179,7 +184,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 
     /// Waits before the store is asked again; `false` when that is no use, by the kind of error or because it
     /// was asked often enough.
-    async fn waited_for_store(&self, error: &StoreError, attempt: &mut u32) -> bool {
+    pub(crate) async fn waited_for_store(&self, error: &StoreError, attempt: &mut u32) -> bool {
         *attempt += 1;
         if error.retry() != Retry::Soon || *attempt >= self.options.store_attempts {
             return false;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::writeback::{Pending, Reception};
 use crate::{
     Canonical, Change, ChangedFields, Coverage, DeadLetter, Deletion, ExternalId, FieldDiffer, FieldSet,
     ItemStatus, LocalId, LocalRow, Operation, Payload, Provenance, Record, RunItem, Version, record_to_json,
@@ -49,6 +50,8 @@ pub(super) struct Plan<T> {
     pub steps: Vec<Step>,
     /// One state per record, as the batch leaves it.
     pub slots: Vec<Slot<T>>,
+    /// Records as they came, where fields were taken out of them because edits of ours wait.
+    originals: Vec<(usize, Record<T>)>,
 }
 
 /// What becomes of one change.
@@ -68,7 +71,7 @@ pub(super) struct Step {
 
 /// Why a record can't be applied.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub class: Cow<'static, str>,
     pub text: String,
 }
@@ -88,6 +91,8 @@ pub(super) struct Slot<T> {
     pub touched: bool,
     /// The record it was merged into, as the last of the batch's changes tells.
     pub merged_into: Option<ExternalId>,
+    /// Edits of ours that wait to be sent.
+    pub pending: Option<Pending>,
     /// The change that lent its record to `image`, to get it back if the batch has to be done again.
     lender: Option<usize>,
 }
@@ -122,6 +127,7 @@ impl<T> Slot<T> {
             write: Write::Nothing,
             touched: false,
             merged_into: None,
+            pending: None,
             lender: None,
         }
     }
@@ -141,18 +147,27 @@ pub(super) fn decide<T: Canonical>(
     records: &Records,
     rows: Vec<Option<LocalRow<T>>>,
     echoes: &[bool],
+    mut pending: HashMap<ExternalId, Pending>,
     differ: &dyn FieldDiffer<T>,
     reprojects: bool,
 ) -> Plan<T> {
-    let slots = records.ids.iter().cloned().zip(rows).map(|(id, row)| Slot::from_row(id, row)).collect();
-    let mut plan = Plan { steps: Vec::with_capacity(batch.len()), slots };
+    let slot = |(id, row): (&ExternalId, _)| {
+        let pending = pending.remove(id);
+        Slot { pending, ..Slot::from_row(id.clone(), row) }
+    };
+    let slots = records.ids.iter().zip(rows).map(slot).collect();
+    let mut plan = Plan { steps: Vec::with_capacity(batch.len()), slots, originals: Vec::new() };
     for index in 0..batch.len() {
         let position = records.of_change[index];
         let mut step = Step::noop(position, batch[index].reread);
         if echoes.get(index).copied().unwrap_or(false) {
             step.skip(ECHO.into());
         } else {
-            plan.slots[position].take_step(&mut step, batch, index, differ, reprojects);
+            let slot = &mut plan.slots[position];
+            if let (Some(_), Payload::Upsert(record)) = (&slot.pending, &batch[index].payload) {
+                plan.originals.push((index, record.clone()));
+            }
+            slot.take_step(&mut step, batch, index, differ, reprojects);
         }
         plan.steps.push(step);
     }
@@ -164,6 +179,9 @@ impl<T> Plan<T> {
     pub(super) fn give_back(&mut self, batch: &mut [Change<T>]) {
         for slot in &mut self.slots {
             slot.give_back(batch);
+        }
+        for (index, record) in self.originals.drain(..) {
+            batch[index].payload = Payload::Upsert(record);
         }
     }
 }
@@ -196,7 +214,14 @@ impl<T: Canonical> Slot<T> {
                 step.fail("unreadable", unreadable.reason.clone());
             }
             _ if self.is_newer_than(version) => step.skip(STALE.into()),
-            Payload::Delete(deletion) => self.delete(step, deletion, version),
+            Payload::Delete(deletion) => {
+                if let Some(Reception::Skip(reason)) =
+                    self.pending.as_mut().map(|pending| pending.receive_deletion(&mut self.deleted))
+                {
+                    return step.skip(reason);
+                }
+                self.delete(step, deletion, version);
+            }
             Payload::Upsert(record) => {
                 let is_supplement = is_supplement(&batch[index], record);
                 if is_supplement && !self.is_live() {
@@ -204,6 +229,12 @@ impl<T: Canonical> Slot<T> {
                 }
                 let version = if is_supplement { None } else { version };
                 let is_full = record.coverage == Coverage::Full;
+                if let (Some(pending), Payload::Upsert(record)) =
+                    (&mut self.pending, &mut batch[index].payload)
+                    && let Reception::Skip(reason) = pending.receive(record, self.image.as_mut(), version)
+                {
+                    return step.skip(reason);
+                }
                 self.upsert(step, batch, index, differ);
                 if step.operation != Operation::Noop {
                     self.version = version.or(self.version);

@@ -77,8 +77,12 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         let records = Records::of(&batch);
         let mut tx = self.ports.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
         let rows = self.sink.find_many(&mut tx, scope, &records.ids).await?;
+        let pending = match &self.pending {
+            Some(pending) => pending.of(&mut tx, scope, &records.ids).await?,
+            None => std::collections::HashMap::new(),
+        };
         self.ports.unit_of_work.rollback(tx).await?;
-        let plan = plan::decide(&mut batch, &records, rows, &[], self.differ.as_ref(), false);
+        let plan = plan::decide(&mut batch, &records, rows, &[], pending, self.differ.as_ref(), false);
         for step in plan.steps {
             super::batch::count(&mut preview.counts, step.operation, step.status);
             if step.operation != Operation::Noop && preview.items.len() < n_items {

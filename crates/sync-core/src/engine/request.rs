@@ -58,6 +58,13 @@ impl<T> RunRequest<T> {
         self
     }
 
+    /// Sends changes of the application's own to the CRM; for [`WriteBack`](crate::WriteBack).
+    #[must_use]
+    pub fn outbound(mut self) -> Self {
+        (self.direction, self.action) = (Direction::Outbound, Action::Writeback);
+        self
+    }
+
     /// Reads all or only what changed.
     #[must_use]
     pub fn mode(mut self, mode: ReadMode) -> Self {

@@ -8,7 +8,7 @@ use crate::{Counts, Cursor, Lease, RunEnd, RunId, RunStatus, Scope};
 use super::RunFailure;
 
 /// What a run holds in memory: identities, the lease, and what its committed batches amount to.
-pub(super) struct ActiveRun {
+pub(crate) struct ActiveRun {
     pub id: RunId,
     pub scope: Scope,
     pub lease: Lease,
@@ -28,7 +28,7 @@ pub(super) struct ActiveRun {
 }
 
 /// What one batch added, to be taken into the run once it is committed.
-pub(super) struct Committed {
+pub(crate) struct Committed {
     pub counts: Counts,
     pub items: i64,
     pub cursor: Option<Cursor>,
@@ -36,7 +36,7 @@ pub(super) struct Committed {
 }
 
 impl ActiveRun {
-    pub(super) fn absorb(&mut self, committed: Committed) {
+    pub(crate) fn absorb(&mut self, committed: Committed) {
         self.counts = committed.counts;
         self.items = committed.items;
         self.batches += 1;
@@ -45,7 +45,7 @@ impl ActiveRun {
     }
 
     /// How it ends (R2, R4).
-    pub(super) fn end(&self, failure: Option<&RunFailure>, at: DateTime<Utc>) -> RunEnd {
+    pub(crate) fn end(&self, failure: Option<&RunFailure>, at: DateTime<Utc>) -> RunEnd {
         let status = match failure {
             Some(failure) => failure.status(),
             None if self.counts.applied() + self.counts.parked == 0 => RunStatus::NoChanges,
@@ -60,7 +60,7 @@ impl ActiveRun {
         }
     }
 
-    pub(super) fn report(self, end: RunEnd, failure: Option<RunFailure>) -> RunReport {
+    pub(crate) fn report(self, end: RunEnd, failure: Option<RunFailure>) -> RunReport {
         RunReport {
             run: self.id,
             status: end.status,

@@ -126,7 +126,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     }
 
     /// Doubling, bounded, and spread over half its length so that retries don't come in waves.
-    fn retry_wait(&self, attempts: u32) -> Duration {
+    pub(crate) fn retry_wait(&self, attempts: u32) -> Duration {
         let doubled = self.options.retry_first.saturating_mul(1 << attempts.saturating_sub(1).min(30));
         doubled.min(self.options.retry_max).mul_f64(0.5 + self.jitter.fraction() / 2.0)
     }

@@ -9,17 +9,17 @@ use super::plan::Failure;
 use crate::{ExternalId, LocalId, Merge, Scope, SinkError, StoreError, SyncSink, UnitOfWork, Upsert};
 
 /// What became of each row, in order: its local id, or why it could not be written.
-pub(super) type Written = Vec<Result<Option<LocalId>, Failure>>;
+pub(crate) type Written = Vec<Result<Option<LocalId>, Failure>>;
 
 /// One kind of write over a slice of records.
-pub(super) enum Rows<'a, T> {
+pub(crate) enum Rows<'a, T> {
     Upserts(&'a [Upsert<T>]),
     Reprojections(&'a [Upsert<T>]),
     Deletes(&'a [Removal]),
 }
 
 /// A record that is gone.
-pub(super) struct Removal {
+pub(crate) struct Removal {
     pub external_id: ExternalId,
     /// Whether there is a row to be marked as deleted.
     pub deletes: bool,
@@ -43,7 +43,7 @@ impl<T> Rows<'_, T> {
 }
 
 /// Where rows are written.
-pub(super) struct Writer<'a, T, S: UnitOfWork> {
+pub(crate) struct Writer<'a, T, S: UnitOfWork> {
     pub unit_of_work: &'a S,
     pub sink: &'a dyn SyncSink<T, S::Tx>,
     pub scope: &'a Scope,
@@ -53,7 +53,7 @@ pub(super) struct Writer<'a, T, S: UnitOfWork> {
 impl<T: Send + Sync + 'static, S: UnitOfWork> Writer<'_, T, S> {
     /// Writes all rows that can be written. Each attempt has a savepoint of its own; one that fails by a
     /// record's fault is undone and divided, at the record if the sink names it, else in halves.
-    pub(super) async fn write(&self, tx: &mut S::Tx, rows: Rows<'_, T>) -> Result<Written, StoreError> {
+    pub(crate) async fn write(&self, tx: &mut S::Tx, rows: Rows<'_, T>) -> Result<Written, StoreError> {
         let mut written: Written = vec![Ok(None); rows.len()];
         let everything = 0..rows.len();
         let mut pending = vec![everything];

@@ -6,6 +6,7 @@
 pub mod audit;
 pub mod authorisations;
 pub mod clock;
+pub mod conflicts;
 pub mod connections;
 pub mod cursors;
 pub mod dead_letters;
@@ -14,7 +15,9 @@ pub mod eraser;
 pub mod field_catalog;
 pub mod inbox;
 pub mod leases;
+pub mod local_changes;
 pub mod loopback;
+pub mod outbox;
 pub mod recorder;
 pub mod refreshes;
 pub mod sink;

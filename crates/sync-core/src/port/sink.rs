@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{ExternalId, LocalId, Merge, Scope, SinkError, StoreError, Version};
+use crate::{Adoption, ExternalId, LocalId, Merge, Scope, SinkError, StoreError, Version};
 
 /// A local row as the engine compares it.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +48,8 @@ pub struct Upsert<T> {
 ///   child, survivor and merge comes last; the link's external id stays as the CRM sent it.
 /// - **INV-SNK-7** A merged record that is written again gets its own links back.
 /// - **INV-SNK-8** Projecting anew leaves the rows as they are, and writes nothing that is there already.
+/// - **INV-SNK-10** A row that takes the id the CRM gave it keeps everything else, its local id first; where the CRM's
+///   record has a row already, neither row is touched.
 /// - **INV-SNK-9** A newer ordering value of a row in which nothing changed is kept, and nothing else is touched.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
@@ -133,6 +135,23 @@ pub trait SyncSink<T: Send + Sync + 'static, Tx: Send + Sync + 'static>: Send + 
         merges: &[Merge],
         at: DateTime<Utc>,
     ) -> Result<(), SinkError>;
+
+    /// Gives rows that were made here the ids that the CRM gave their records. Answers whether each was renamed, in
+    /// order: a row whose new id another row has already is left alone, and the caller merges the two. Placeholders and
+    /// new ids are distinct. By default no row is renamed; the caller then writes a row under the new id.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn adopt_many(
+        &self,
+        tx: &mut Tx,
+        scope: &Scope,
+        adoptions: &[Adoption],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<bool>, StoreError> {
+        let _ = (tx, scope, at);
+        Ok(vec![false; adoptions.len()])
+    }
 }
 
 /// Lists what is there locally, for comparing with the provider (R20).

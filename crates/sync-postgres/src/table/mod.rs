@@ -3,6 +3,7 @@
 //! All SQL is put together once, when a sink is made, from the entity's fields and the table's shape; names are
 //! quoted, values are bound or copied. A batch then costs a fixed number of statements, whatever its size.
 
+mod adopt;
 mod columns;
 mod custom;
 mod delete;
@@ -21,8 +22,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError, StoreError,
-    SyncSink, TableDef, Upsert, Version,
+    Adoption, Canonical, CustomFieldStore, ExternalId, LocalId, LocalRow, Merge, Scope, SinkError,
+    StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::copy::CopyTarget;
@@ -49,6 +50,7 @@ struct Plan {
     list: String,
     list_after: String,
     touch: String,
+    adopt: String,
 }
 
 impl<T: Canonical> PgTableSink<T> {
@@ -66,6 +68,7 @@ impl<T: Canonical> PgTableSink<T> {
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
             touch: versions::statement(&columns),
+            adopt: adopt::statement(&columns),
             columns,
         };
         Self { plan: Arc::new(plan), of: PhantomData }
@@ -147,6 +150,18 @@ impl<T: Canonical> SyncSink<T, PgTx> for PgTableSink<T> {
     ) -> Result<(), SinkError> {
         tx.require_tenant(scope)?;
         merges::redirect_many::<T>(&self.plan, tx, scope, merges, at).await
+    }
+
+    #[tracing::instrument(name = "pg.sink.adopt", skip_all, fields(entity = T::ENTITY, n_records = adoptions.len()), err)]
+    async fn adopt_many(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        adoptions: &[Adoption],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<bool>, StoreError> {
+        tx.require_tenant(scope)?;
+        adopt::adopt(&self.plan, tx, scope, adoptions, at).await
     }
 }
 

@@ -3,6 +3,7 @@
 //! All SQL is put together once, when a sink is made, from the entity's fields and the table's shape; names are
 //! quoted, values are bound. A batch then costs a fixed number of statements, whatever its size.
 
+mod adopt;
 mod check;
 mod columns;
 mod custom;
@@ -22,8 +23,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use sync_core::{
-    Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge, Scope,
-    SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
+    Adoption, Canonical, CustomFieldStore, ExternalId, ListedRow, LocalId, LocalListing, LocalRow, Merge,
+    Scope, SinkError, StoreError, SyncSink, TableDef, Upsert, Version,
 };
 
 use crate::tx::{Bound, SqliteTx};
@@ -48,6 +49,7 @@ struct Plan {
     list: Sql,
     list_after: Sql,
     touch: Sql,
+    adopt: Sql,
 }
 
 /// A statement made from a table's names.
@@ -78,6 +80,7 @@ impl<T: Canonical> SqliteTableSink<T> {
             list: listing::statement(&columns, false),
             list_after: listing::statement(&columns, true),
             touch: versions::statement(&columns),
+            adopt: adopt::statement(&columns),
             columns,
             links,
         };
@@ -160,6 +163,18 @@ impl<T: Canonical> SyncSink<T, SqliteTx> for SqliteTableSink<T> {
     ) -> Result<(), SinkError> {
         tx.require_tenant(scope)?;
         merges::redirect_many::<T>(&self.plan, tx, scope, merges, at).await
+    }
+
+    #[tracing::instrument(name = "sqlite.sink.adopt", skip_all, fields(entity = T::ENTITY, n_records = adoptions.len()), err)]
+    async fn adopt_many(
+        &self,
+        tx: &mut SqliteTx,
+        scope: &Scope,
+        adoptions: &[Adoption],
+        at: DateTime<Utc>,
+    ) -> Result<Vec<bool>, StoreError> {
+        tx.require_tenant(scope)?;
+        adopt::adopt(&self.plan, tx, scope, adoptions, at).await
     }
 }
 

@@ -44,7 +44,7 @@ pub enum Drained {
         /// Whether more may wait.
         more: bool,
         /// The run.
-        report: RunReport,
+        report: Box<RunReport>,
     },
     /// Another run of the subscription is under way: soon.
     Busy,
@@ -183,7 +183,7 @@ where
         Ok(Drained::Applied {
             n_notices,
             more: !left.is_empty(),
-            report: RunReport { failure: None, ..report },
+            report: Box::new(RunReport { failure: None, ..report }),
         })
     }
 }

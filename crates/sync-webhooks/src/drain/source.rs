@@ -73,7 +73,7 @@ impl<T: Send + Sync + 'static> Reading<T> {
         let mut carried = Vec::new();
         for work in collapse(waiting) {
             match work.step {
-                Step::Gone => settle_with(&mut changes, gone(&work.deciding), work.others),
+                Step::Gone => settle_with(&mut changes, gone(&work.deciding), &work.others),
                 Step::Carried => carried.push(work),
                 Step::Read { .. } => to_read.push(work),
             }
@@ -93,7 +93,7 @@ impl<T: Send + Sync + 'static> Reading<T> {
         to_read: &mut Vec<Work>,
     ) -> Result<(), SourceError> {
         let (Some(carried), false) = (&self.carried, works.is_empty()) else {
-            to_read.extend(works.into_iter().map(Work::to_be_read));
+            to_read.extend(works.into_iter().map(Work::read_after_all));
             return Ok(());
         };
         let notices: Vec<Notice> = works.iter().flat_map(Work::notices).cloned().collect();
@@ -103,7 +103,7 @@ impl<T: Send + Sync + 'static> Reading<T> {
             let n_notices = work.others.len() + 1;
             let own: Vec<Change<T>> = own.into_iter().flatten().collect();
             if own.len() < n_notices {
-                to_read.push(work.to_be_read());
+                to_read.push(work.read_after_all());
                 continue;
             }
             let mut own: Vec<_> = own.into_iter().zip(work.into_notices()).collect();
@@ -130,14 +130,14 @@ impl<T: Send + Sync + 'static> Reading<T> {
         for (work, fetched) in works.into_iter().zip(fetched) {
             let told_gone = matches!(work.step, Step::Read { told_gone: true });
             let change = as_read(&work.deciding, fetched, told_gone);
-            settle_with(changes, change, work.others);
+            settle_with(changes, change, &work.others);
         }
         Ok(())
     }
 }
 
 impl Work {
-    fn to_be_read(self) -> Self {
+    fn read_after_all(self) -> Self {
         Self { step: Step::Read { told_gone: false }, ..self }
     }
 
@@ -152,7 +152,7 @@ impl Work {
 }
 
 /// Adds the change that decides, and before it the notices that it makes pointless.
-fn settle_with<T>(changes: &mut Vec<Change<T>>, deciding: Change<T>, others: Vec<Notice>) {
+fn settle_with<T>(changes: &mut Vec<Change<T>>, deciding: Change<T>, others: &[Notice]) {
     changes.extend(others.iter().map(|notice| {
         let skipped = Change::new(notice.external_id.clone(), Payload::Skip(COLLAPSED.into()));
         // Counted, but without a line of its own: what the record came to is told by the other change.

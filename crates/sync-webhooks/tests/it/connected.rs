@@ -19,6 +19,7 @@ async fn connect(store: &MemoryStore, tenant: &str, connection: &str, account: &
         profile: ConnectionProfile { account_id: Some(account.to_owned()), ..ConnectionProfile::default() },
         sealed: Sealed { key_id: "k".to_owned(), bytes: vec![1] },
         expires_at: None,
+        granted_at: None,
         at: chrono::Utc::now(),
     };
     store.connect(&mut tx, &grant).await.unwrap();

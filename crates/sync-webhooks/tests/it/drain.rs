@@ -10,7 +10,7 @@ use sync_core::{Action, Notice, NoticeKind, Operation, RunStatus, SubscriptionSt
 use sync_webhooks::{DrainFeed, DrainOptions, Drained, Drainer, Wake};
 use tokio_util::sync::CancellationToken;
 
-use self::world::{Deal, World, deal};
+use self::world::{World, deal};
 
 fn token() -> CancellationToken {
     CancellationToken::new()

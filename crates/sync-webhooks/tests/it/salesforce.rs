@@ -68,9 +68,9 @@ async fn message_that_can_not_be_kept_is_not_acknowledged() {
     let place = Place::start().await;
     for lost_at_commit in [false, true] {
         if lost_at_commit {
-            place.store.lose_commits(true)
+            place.store.lose_commits(true);
         } else {
-            place.store.go_away(true)
+            place.store.go_away(true);
         }
         let (status, words) = send(&place, TOKEN, message(ORG, 1..=3)).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

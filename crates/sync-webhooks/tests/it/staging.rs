@@ -34,9 +34,9 @@ async fn call_is_put_off_while_the_store_is_away() {
     let place = Place::start().await;
     for lost_at_commit in [false, true] {
         if lost_at_commit {
-            place.store.lose_commits(true)
+            place.store.lose_commits(true);
         } else {
-            place.store.go_away(true)
+            place.store.go_away(true);
         }
         let answer = place.call(changes([1, 2])).await;
         assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);

@@ -30,7 +30,8 @@ fn repository() -> PathBuf {
 
 fn model(text: &str) -> Model {
     let config = EntityFile::parse(Path::new("entity.yaml"), text, &KnownEntities::Any).unwrap();
-    let source = Source { package: "entity-ticket".into(), text: text.to_owned(), config };
+    let source =
+        Source { package: "entity-ticket".into(), text: text.to_owned(), config, events: Vec::new() };
     model::model(&repository(), vec![source]).unwrap()
 }
 
@@ -56,6 +57,14 @@ fn created(store: &str) -> String {
 }
 
 #[test]
+fn new_tables_keep_tenants_apart() {
+    let new = planned(TICKET, &[("0015_tenant_isolation.sql", "select 1;")]).new;
+    assert!(new["migrations/postgres/0016_tickets.sql"].ends_with("select hexsync_isolate('tickets');\n"));
+    assert!(!new["migrations/sqlite/0016_tickets.sql"].contains("hexsync_isolate"));
+    assert!(!created("postgres").contains("hexsync_isolate"), "there is no such function yet");
+}
+
+#[test]
 fn tables_of_the_workspace_are_what_would_be_written_today() {
     let model = super::super::model(&repository()).unwrap();
     for entity in &model.entities {
@@ -64,7 +73,9 @@ fn tables_of_the_workspace_are_what_would_be_written_today() {
             let files = sql::read(&folder).unwrap();
             let first = files.iter().find(|file| file.touches(&entity.plural())).unwrap();
             let text = std::fs::read_to_string(folder.join(&first.name)).unwrap();
-            assert_eq!(text, create(entity, dialect), "{} {}", dialect.store, first.name);
+            let table = entity.plural();
+            let expected = create(entity, dialect) + &isolate(&table, dialect, first.number);
+            assert_eq!(text, expected, "{} {}", dialect.store, first.name);
         }
     }
 }

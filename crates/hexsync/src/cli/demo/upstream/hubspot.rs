@@ -17,7 +17,7 @@ use crm_sandbox::{HubspotSandbox, SimClock};
 use secrecy::SecretString;
 use serde_json::{Value as Json, json};
 use sync_wiring::auth::{Authenticator, MemoryTokenStore, StaticToken};
-use sync_wiring::core::{ConnectionId, ExternalId};
+use sync_wiring::core::{ConnectionKey, ExternalId};
 use sync_wiring::hubspot::{HubspotClient, HubspotConfig};
 
 use super::{Census, Changes, Did, Key, Merge, Rows, Source, Upstream};
@@ -153,7 +153,7 @@ impl Upstream for Account {
     async fn client(&self) -> Result<Client, CliError> {
         let token = SecretString::from(self.running.credentials().private_app_token.as_str());
         let authenticator = Authenticator::new(
-            ConnectionId::from(CRM.key()),
+            ConnectionKey::from(CRM.key()),
             StaticToken::new(token, None),
             MemoryTokenStore::default(),
         );

@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use sync_wiring::auth::{
     Authenticator, ClientCredential, MemoryTokenStore, RefreshToken, StoredToken, TokenEndpoint, TokenStore,
 };
-use sync_wiring::core::{CUSTOM_PREFIX, ConnectionId, ExternalId};
+use sync_wiring::core::{CUSTOM_PREFIX, ConnectionKey, ExternalId};
 use sync_wiring::salesforce::{SalesforceClient, SalesforceConfig};
 use url::Url;
 
@@ -103,7 +103,7 @@ impl Upstream for Org {
         let endpoint = TokenEndpoint::new(Url::parse(&url).map_err(CliError::new)?).map_err(CliError::new)?;
         let secret = SecretString::from(client_secret.as_str());
         let strategy = RefreshToken::new(endpoint, ClientCredential::new(client_id, Some(secret)));
-        let connection = ConnectionId::from(CRM.key());
+        let connection = ConnectionKey::from(CRM.key());
         let tokens = MemoryTokenStore::default();
         let granted = StoredToken::from_refresh_token(refresh_token.as_str().into());
         tokens.save(&connection, &granted).await.map_err(CliError::new)?;

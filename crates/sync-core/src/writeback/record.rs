@@ -1,0 +1,572 @@
+//! Recording what became of a batch: rows, edits, standings, questions, items and events in one transaction.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::decide::{Step, What};
+use super::editor::operation_of;
+use super::{WriteBack, fields};
+use crate::engine::{ActiveRun, Committed, Rows, Writer, count};
+use crate::{
+    Adoption, Canonical, ChangeEvent, ChangedFields, Coverage, EditOperation, EventId, ExternalId,
+    FoldedEdit, ItemStatus, LocalEdit, LocalId, LocalRow, Merge, Operation, Record, Remainder, RunItem,
+    SinkError, Standing, StoreError, UnitOfWork, Upsert, Version, Written, fold_edits, is_placeholder,
+    record_to_json,
+};
+
+/// What became of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Fate {
+    /// The CRM has it.
+    Done { id: ExternalId, version: Option<Version> },
+    /// Nothing had to be sent.
+    Settled,
+    /// All of it waits for a person.
+    Held,
+    /// It changed in the CRM meanwhile.
+    Again(&'static str),
+    /// It did not work.
+    Failed { class: String, text: String, after: Option<Duration>, doubt: bool },
+}
+
+impl Fate {
+    pub(super) fn of(written: Written) -> Self {
+        match written {
+            Written::Done { id, version, .. } => Self::Done { id, version },
+            Written::Stale => Self::Again("changed in the CRM meanwhile; decided again"),
+            Written::Gone(_) => Self::Again("gone from the CRM meanwhile; decided again"),
+            Written::Later { reason, after } => {
+                Self::Failed { class: "later".to_owned(), text: reason, after, doubt: false }
+            }
+            Written::Refused { code, reason } => {
+                let text = format!("the CRM refuses the values ({code}): {reason}");
+                Self::Failed { class: code, text, after: None, doubt: false }
+            }
+            Written::Unknown { reason } => {
+                let text = format!("the answer was lost, the next run looks what the CRM holds: {reason}");
+                Self::Failed { class: "in_doubt".to_owned(), text, after: None, doubt: true }
+            }
+        }
+    }
+}
+
+/// Why nothing was recorded.
+pub(super) enum RecordError {
+    Store(StoreError),
+    InDoubt(StoreError, Box<Committed>),
+}
+
+impl From<StoreError> for RecordError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// What a batch leaves beside the rows.
+#[derive(Default)]
+struct Ledger {
+    remainder: Remainder,
+    standings: Vec<Standing>,
+    cleared: Vec<ExternalId>,
+    asked: Vec<crate::Conflict>,
+    answered: Vec<crate::ConflictId>,
+    items: Vec<RunItem>,
+    events: Vec<ChangeEvent>,
+}
+
+/// What becomes of a record's row.
+struct Outcome<T> {
+    id: ExternalId,
+    operation: Operation,
+    changed: ChangedFields,
+    write: Option<Upsert<T>>,
+    delete: bool,
+    local_id: Option<LocalId>,
+    title: Option<Box<str>>,
+    last_image: Option<serde_json::Map<String, serde_json::Value>>,
+    failure: Option<(String, String)>,
+}
+
+impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
+    pub(super) async fn record(
+        &self,
+        run: &ActiveRun,
+        steps: &[Step<T>],
+        fates: &[Fate],
+    ) -> Result<Committed, RecordError> {
+        let ports = &self.engine.ports;
+        let mut tx = ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
+        let committed = match self.write(&mut tx, run, steps, fates).await {
+            Ok(Some(committed)) => committed,
+            undone => {
+                // A transaction that can't be rolled back politely is rolled back by being dropped.
+                let _ = ports.unit_of_work.rollback(tx).await;
+                return Err(undone.err().unwrap_or(StoreError::Fenced).into());
+            }
+        };
+        failpoint!("outbound.before_commit");
+        match ports.unit_of_work.commit(tx).await {
+            Ok(()) => {
+                failpoint!("outbound.committed");
+                Ok(committed)
+            }
+            Err(error @ StoreError::Unavailable { .. }) => {
+                Err(RecordError::InDoubt(error, Box::new(committed)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Everything up to the commit. `None` when the batch number was refused.
+    async fn write(
+        &self,
+        tx: &mut S::Tx,
+        run: &ActiveRun,
+        steps: &[Step<T>],
+        fates: &[Fate],
+    ) -> Result<Option<Committed>, StoreError> {
+        let (ports, scope, now) = (&self.engine.ports, &run.scope, self.engine.clock.now());
+        ports.leases.renew(tx, scope, &run.lease, now).await?;
+        let renamed = self.adopt(tx, run, steps, fates).await?;
+        let ids: Vec<ExternalId> = steps.iter().zip(fates).map(|(step, fate)| real_id(step, fate)).collect();
+        let mut wanted = ids.clone();
+        wanted.sort();
+        wanted.dedup();
+        let rows = self.engine.sink.find_many(tx, scope, &wanted).await?;
+        let rows: HashMap<&ExternalId, Option<LocalRow<T>>> = wanted.iter().zip(rows).collect();
+        let edits = self.ports.changes.edits_of(tx, scope, &wanted).await?;
+        let mut outcomes: Vec<Outcome<T>> = steps
+            .iter()
+            .zip(fates)
+            .zip(&ids)
+            .map(|((step, fate), id)| {
+                let row = rows.get(id).and_then(Option::as_ref);
+                let own: Vec<&LocalEdit> = edits.iter().filter(|edit| edit.edit.external_id == *id).collect();
+                self.outcome(step, fate, id, row, &own, renamed.contains(id))
+            })
+            .collect();
+        self.write_rows(tx, run, &mut outcomes).await?;
+        failpoint!("outbound.rows_written");
+        let mut counts = run.counts;
+        let mut ledger = Ledger::default();
+        let mut seq = run.items;
+        for ((step, fate), outcome) in steps.iter().zip(fates).zip(outcomes) {
+            seq += 1;
+            self.settle(step, fate, &outcome, &edits, &mut ledger);
+            let item = item(step, fate, outcome, seq);
+            count(&mut counts, item.operation, item.status);
+            ledger.events.extend(self.event(run, &item));
+            ledger.items.push(item);
+        }
+        self.keep(tx, run, &ledger).await?;
+        failpoint!("outbound.edits_settled");
+        let committed = Committed { counts, items: seq, cursor: run.cursor.clone(), parked: false };
+        let fresh = self.engine.note_progress(tx, run, &committed).await?;
+        Ok(fresh.then_some(committed))
+    }
+
+    /// Gives records the ids that the CRM gave them. A row that the inbound side made for the same record meanwhile goes
+    /// on in its place, with every link.
+    async fn adopt(
+        &self,
+        tx: &mut S::Tx,
+        run: &ActiveRun,
+        steps: &[Step<T>],
+        fates: &[Fate],
+    ) -> Result<Vec<ExternalId>, StoreError> {
+        let (scope, now) = (&run.scope, self.engine.clock.now());
+        let adoption = |(step, fate): (&Step<T>, &Fate)| {
+            let placeholder = step.claim.folded.external_id.clone();
+            let external_id = real_id(step, fate);
+            (placeholder != external_id).then_some(Adoption { placeholder, external_id })
+        };
+        let adoptions: Vec<Adoption> = steps.iter().zip(fates).filter_map(adoption).collect();
+        if adoptions.is_empty() {
+            return Ok(Vec::new());
+        }
+        let renamed = self.engine.sink.adopt_many(tx, scope, &adoptions, now).await?;
+        let left: Vec<ExternalId> = adoptions
+            .iter()
+            .zip(&renamed)
+            .filter(|(_, renamed)| !**renamed)
+            .map(|(adoption, _)| adoption.placeholder.clone())
+            .collect();
+        let to_store = |error| match error {
+            SinkError::Store(error) => error,
+            SinkError::Record { reason, .. } => {
+                StoreError::Refused { during: "adopting ids of rows", source: reason.into() }
+            }
+        };
+        if !left.is_empty() {
+            self.engine.sink.soft_delete_many(tx, scope, &left, now).await.map_err(to_store)?;
+        }
+        let merges: Vec<Merge> = adoptions
+            .iter()
+            .map(|adoption| Merge {
+                loser: adoption.placeholder.clone(),
+                winner: adoption.external_id.clone(),
+            })
+            .collect();
+        self.engine.sink.redirect_many(tx, scope, &merges, now).await.map_err(to_store)?;
+        self.ports.changes.adopt_ids(tx, scope, &adoptions).await?;
+        let renamed = adoptions.into_iter().zip(renamed).filter(|(_, renamed)| *renamed);
+        Ok(renamed.map(|(adoption, _)| adoption.external_id).collect())
+    }
+
+    /// The row after the batch, and how the audit tells it.
+    fn outcome(
+        &self,
+        step: &Step<T>,
+        fate: &Fate,
+        id: &ExternalId,
+        row: Option<&LocalRow<T>>,
+        edits: &[&LocalEdit],
+        renamed: bool,
+    ) -> Outcome<T> {
+        let mut outcome = Outcome {
+            id: id.clone(),
+            operation: Operation::Noop,
+            changed: ChangedFields::default(),
+            write: None,
+            delete: false,
+            local_id: row.or(step.claim.row.as_ref()).map(|row| row.local_id.clone()),
+            title: row.or(step.claim.row.as_ref()).and_then(|row| row.record.title()).map(Box::from),
+            last_image: None,
+            failure: None,
+        };
+        let sent = match &step.what {
+            What::Send { intent, .. } => Some(intent.operation),
+            _ => None,
+        };
+        match (fate, &step.what) {
+            (Fate::Again(_) | Fate::Failed { .. }, _) => {
+                outcome.operation = step.claim.folded.operation.map_or(Operation::Noop, operation_of);
+            }
+            (_, What::DeleteHere(_) | What::GiveUp) => outcome.deleted(row),
+            (Fate::Done { .. }, _) if sent == Some(EditOperation::Delete) => outcome.deleted(row),
+            (_, What::RestoreHere) => {
+                if let (Some((remote, version)), Some(row)) = (&step.remote, row) {
+                    outcome.changed = self.diff(None, remote.clone());
+                    outcome.operation = Operation::Restored;
+                    outcome.write = Some(upsert(id, row, remote.clone(), *version, true));
+                }
+            }
+            (Fate::Done { version, .. }, _) if sent == Some(EditOperation::Create) => {
+                self.created(&mut outcome, step, row, edits, *version, renamed);
+            }
+            _ if step.claim.folded.operation == Some(EditOperation::Update) => {
+                let version = match fate {
+                    Fate::Done { version, .. } => version.or(step.remote_version()),
+                    _ => step.remote_version(),
+                };
+                self.updated(&mut outcome, step, row, edits, version);
+            }
+            _ => {}
+        }
+        outcome
+    }
+
+    fn created(
+        &self,
+        outcome: &mut Outcome<T>,
+        step: &Step<T>,
+        row: Option<&LocalRow<T>>,
+        edits: &[&LocalEdit],
+        version: Option<Version>,
+        renamed: bool,
+    ) {
+        outcome.operation = Operation::Created;
+        let later = later_edits(step, edits);
+        let mut record = row.or(step.claim.row.as_ref()).map(|row| row.record.clone()).unwrap_or_default();
+        for edited in &step.claim.folded.fields {
+            fields::set(&mut record, &edited.field, &edited.to);
+        }
+        let told = record.clone();
+        later
+            .iter()
+            .flat_map(|later| &later.fields)
+            .for_each(|edited| fields::set(&mut record, &edited.field, &edited.to));
+        outcome.changed = self.diff(None, told);
+        if later.iter().any(|later| later.operation == Some(EditOperation::Delete)) {
+            return; // the deletion is the next to be sent; the row stays as it is
+        }
+        let Some(base) = row.or(step.claim.row.as_ref()) else { return };
+        let version = version.max(row.and_then(|row| row.version));
+        let exists = row.is_some() && !renamed;
+        outcome.write = Some(upsert(&outcome.id, base, record, version, exists));
+    }
+
+    fn updated(
+        &self,
+        outcome: &mut Outcome<T>,
+        step: &Step<T>,
+        row: Option<&LocalRow<T>>,
+        edits: &[&LocalEdit],
+        version: Option<Version>,
+    ) {
+        let (Some(row), Some((remote, fetched))) = (row, &step.remote) else { return };
+        let later = later_edits(step, edits);
+        if row.deleted || later.iter().any(|later| later.operation == Some(EditOperation::Delete)) {
+            return;
+        }
+        let is_current = row.version.is_none_or(|own| fetched.is_some_and(|fetched| own <= fetched));
+        let mut record = if is_current { remote.clone() } else { row.record.clone() };
+        if let (Some(custom), Some(own)) = (record.custom_mut(), row.record.custom()) {
+            custom.keep_unsent(own);
+        }
+        let (mut before, mut after) = (row.record.clone(), record.clone());
+        for edited in &step.claim.folded.fields {
+            let is_taken = step.taken.contains(&*edited.field);
+            let ends = if is_taken { fields::get(remote, &edited.field) } else { edited.to.clone() };
+            fields::set(&mut record, &edited.field, &ends);
+            fields::set(&mut before, &edited.field, if is_taken { &edited.to } else { &edited.from });
+            let told = if step.held.contains(&*edited.field) { &edited.from } else { &ends };
+            fields::set(&mut after, &edited.field, told);
+        }
+        for edited in later.iter().flat_map(|later| &later.fields) {
+            fields::set(&mut record, &edited.field, &edited.to);
+            if step.claim.folded.field(&edited.field).is_none() {
+                fields::set(&mut before, &edited.field, &edited.from);
+                fields::set(&mut after, &edited.field, &edited.from);
+            }
+        }
+        outcome.changed = self.diff(Some(&before), after);
+        if !outcome.changed.is_empty() {
+            outcome.operation = Operation::Updated;
+        }
+        let version = version.max(row.version);
+        if version != row.version || !self.diff(Some(&row.record), record.clone()).is_empty() {
+            outcome.write = Some(upsert(&outcome.id, row, record, version, true));
+        }
+    }
+
+    fn diff(&self, before: Option<&T>, after: T) -> ChangedFields {
+        self.engine.differ.diff(before, &Record { value: after, coverage: Coverage::Full }, None)
+    }
+
+    /// Writes rows, each on its own where it can't be written with the others.
+    async fn write_rows(
+        &self,
+        tx: &mut S::Tx,
+        run: &ActiveRun,
+        outcomes: &mut [Outcome<T>],
+    ) -> Result<(), StoreError> {
+        let writer = Writer {
+            unit_of_work: self.engine.ports.unit_of_work.as_ref(),
+            sink: self.engine.sink.as_ref(),
+            scope: &run.scope,
+            at: self.engine.clock.now(),
+        };
+        let places: Vec<usize> = (0..outcomes.len()).filter(|n| outcomes[*n].write.is_some()).collect();
+        let rows: Vec<Upsert<T>> = places.iter().filter_map(|n| outcomes[*n].write.clone()).collect();
+        if !rows.is_empty() {
+            let written = writer.write(tx, Rows::Upserts(&rows)).await?;
+            for (place, written) in places.into_iter().zip(written) {
+                match written {
+                    Ok(local_id) => outcomes[place].local_id = local_id,
+                    Err(failure) => {
+                        outcomes[place].failure = Some((failure.class.into_owned(), failure.text));
+                    }
+                }
+            }
+        }
+        let gone: Vec<ExternalId> =
+            outcomes.iter().filter(|outcome| outcome.delete).map(|outcome| outcome.id.clone()).collect();
+        if !gone.is_empty() {
+            let deleted = self.engine.sink.soft_delete_many(tx, &run.scope, &gone, self.engine.clock.now());
+            deleted.await.map_err(|error| match error {
+                SinkError::Store(error) => error,
+                SinkError::Record { reason, .. } => {
+                    StoreError::Refused { during: "deleting rows", source: reason.into() }
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What goes on waiting of a record's edits.
+    fn settle(
+        &self,
+        step: &Step<T>,
+        fate: &Fate,
+        outcome: &Outcome<T>,
+        present: &[LocalEdit],
+        ledger: &mut Ledger,
+    ) {
+        let now = self.engine.clock.now();
+        let attempts = step.claim.standing.as_ref().map_or(0, |standing| standing.attempts);
+        let standing = |wait: Duration, attempts, intent, failure: Option<(String, String)>| {
+            let (error_class, error) = failure.unzip();
+            Standing {
+                external_id: outcome.id.clone(),
+                intent,
+                seen: step.last_edit(),
+                attempts,
+                next_attempt_at: now + wait,
+                error_class,
+                error,
+            }
+        };
+        let in_doubt = || match &step.what {
+            What::Send { intent, .. } => Some(intent.clone()),
+            _ => step.claim.standing.as_ref().and_then(|standing| standing.intent.clone()),
+        };
+        let asked = step.asks.iter().cloned();
+        ledger.asked.extend(asked.map(|ask| ask.open(self.engine.ids.next_id(), outcome.id.clone(), now)));
+        let failed = match (fate, &outcome.failure) {
+            (Fate::Failed { class, text, after, doubt }, _) => {
+                Some((class.clone(), text.clone(), *after, *doubt || matches!(step.what, What::Wait { .. })))
+            }
+            (_, Some((class, text))) => Some((class.clone(), text.clone(), None, true)),
+            _ => None,
+        };
+        if let Some((class, text, after, keeps)) = failed {
+            let intent = if keeps { in_doubt() } else { None };
+            let wait = self.wait_after(attempts + 1, after);
+            ledger.standings.push(standing(wait, attempts + 1, intent, Some((class, text))));
+            return;
+        }
+        match fate {
+            Fate::Again(reason) => {
+                let patient = attempts + 1 >= self.options.stale_attempts;
+                let wait = if patient { self.wait_after(attempts + 1, None) } else { Duration::ZERO };
+                let failure = Some(("stale".to_owned(), (*reason).to_owned()));
+                ledger.standings.push(standing(wait, attempts + 1, None, failure));
+            }
+            Fate::Held if step.held.is_empty() => {
+                let failure = Some(("conflict".to_owned(), waits_for(step)));
+                let wait = self.engine.options.retry_max;
+                ledger.standings.push(standing(wait, attempts, in_doubt(), failure));
+            }
+            _ => {
+                let own = present.iter().filter(|edit| step.claim.folded.edits.contains(&edit.id));
+                let left = Remainder::of(own, |field| step.held.contains(field));
+                ledger.remainder.gone.extend(left.gone);
+                ledger.remainder.shrunk.extend(left.shrunk);
+                if step.held.is_empty() {
+                    ledger.cleared.push(outcome.id.clone());
+                } else {
+                    let failure = Some(("conflict".to_owned(), waits_for(step)));
+                    ledger.standings.push(standing(self.engine.options.retry_max, 0, None, failure));
+                }
+                ledger.answered.extend(step.answered());
+            }
+        }
+    }
+
+    async fn keep(&self, tx: &mut S::Tx, run: &ActiveRun, ledger: &Ledger) -> Result<(), StoreError> {
+        let (ports, scope, now) = (&self.engine.ports, &run.scope, self.engine.clock.now());
+        self.ports.changes.settle_edits(tx, scope, &ledger.remainder.gone).await?;
+        self.ports.changes.shrink_edits(tx, scope, &ledger.remainder.shrunk).await?;
+        self.ports.changes.clear_standings(tx, scope, &ledger.cleared).await?;
+        self.ports.changes.put_standings(tx, scope, &ledger.standings).await?;
+        self.ports.conflicts.close_conflicts(tx, scope, &ledger.answered, now).await?;
+        self.ports.conflicts.open_conflicts(tx, scope, &ledger.asked).await?;
+        ports.recorder.record_items(tx, scope, run.id, &ledger.items, now).await?;
+        if let (Some(emitter), false) = (&ports.emitter, ledger.events.is_empty()) {
+            emitter.emit(tx, scope, &ledger.events).await?;
+        }
+        Ok(())
+    }
+
+    fn event(&self, run: &ActiveRun, item: &RunItem) -> Option<ChangeEvent> {
+        let wanted = self.engine.ports.emitter.is_some()
+            && item.status == ItemStatus::Success
+            && item.operation != Operation::Noop;
+        wanted.then_some(())?;
+        Some(ChangeEvent {
+            id: EventId(self.engine.ids.next_id()),
+            kind: format!("{}_{}", T::ENTITY, item.operation.as_str()),
+            external_id: item.external_id.clone(),
+            local_id: item.local_id.clone()?,
+            operation: item.operation,
+            changed_fields: item.changed_fields.clone(),
+            run: run.id,
+            source: "writeback",
+            at: self.engine.clock.now(),
+        })
+    }
+}
+
+impl<T: Canonical> Outcome<T> {
+    fn deleted(&mut self, row: Option<&LocalRow<T>>) {
+        self.operation = Operation::Deleted;
+        self.last_image = row.map(|row| record_to_json(&row.record));
+        self.delete = row.is_some();
+    }
+}
+
+/// What the CRM calls the record.
+fn real_id<T>(step: &Step<T>, fate: &Fate) -> ExternalId {
+    let own = &step.claim.folded.external_id;
+    match (fate, &step.what) {
+        (Fate::Done { id, .. }, What::Send { intent, .. })
+            if intent.operation == EditOperation::Create || !is_placeholder(id) && id != own =>
+        {
+            id.clone()
+        }
+        _ => own.clone(),
+    }
+}
+
+/// What was edited since the step was claimed.
+fn later_edits<T: Canonical>(step: &Step<T>, edits: &[&LocalEdit]) -> Vec<FoldedEdit> {
+    let last = step.last_edit();
+    fold_edits(edits.iter().copied().filter(|edit| edit.id > last))
+}
+
+fn upsert<T>(
+    id: &ExternalId,
+    row: &LocalRow<T>,
+    record: T,
+    version: Option<Version>,
+    exists: bool,
+) -> Upsert<T> {
+    Upsert { external_id: id.clone(), local_id: row.local_id.clone(), record, version, exists }
+}
+
+fn waits_for<T>(step: &Step<T>) -> String {
+    match step.held.is_empty() {
+        true => "waits for a decision about the record".to_owned(),
+        false => {
+            format!("waits for a decision about {}", step.held.iter().cloned().collect::<Vec<_>>().join(", "))
+        }
+    }
+}
+
+fn item<T: Canonical>(step: &Step<T>, fate: &Fate, outcome: Outcome<T>, seq: i64) -> RunItem {
+    let (status, error) = match (fate, &outcome.failure) {
+        (Fate::Failed { text, .. }, _) => (ItemStatus::Failed, Some(text.clone())),
+        (_, Some((_, text))) => (ItemStatus::Failed, Some(text.clone())),
+        (Fate::Again(_), _) => (ItemStatus::Skipped, None),
+        (Fate::Held, _) if outcome.changed.is_empty() => (ItemStatus::Skipped, None),
+        _ => (ItemStatus::Success, None),
+    };
+    let mut notes = step.notes.clone();
+    match fate {
+        Fate::Again(reason) => notes.push((*reason).to_owned()),
+        Fate::Settled if outcome.operation == Operation::Updated && step.taken.is_empty() => {
+            notes.push("the CRM holds it already".to_owned());
+        }
+        _ => {}
+    }
+    if let (What::DeleteHere(evidence), Fate::Settled) = (&step.what, fate) {
+        notes.push(evidence.as_str().to_owned());
+    }
+    if !step.held.is_empty() || matches!(fate, Fate::Held) {
+        notes.push(waits_for(step));
+    }
+    let failed = status == ItemStatus::Failed;
+    RunItem {
+        seq,
+        external_id: outcome.id,
+        operation: if status == ItemStatus::Skipped { Operation::Noop } else { outcome.operation },
+        status,
+        local_id: outcome.local_id,
+        changed_fields: if failed { ChangedFields::default() } else { outcome.changed },
+        title: outcome.title,
+        error,
+        reason: (!notes.is_empty()).then(|| notes.join("; ").into()),
+        last_image: if failed { None } else { outcome.last_image },
+    }
+}
