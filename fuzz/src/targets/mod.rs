@@ -1,6 +1,7 @@
 //! What is fed.
 
 mod entity_yaml;
+mod sealed;
 mod soql;
 mod webhooks;
 
@@ -21,6 +22,7 @@ pub(crate) const ALL: &[Target] = &[
     webhooks::HUBSPOT_BODY,
     webhooks::HUBSPOT_SIGNATURE,
     webhooks::SALESFORCE_MESSAGE,
+    sealed::TARGET,
     soql::TARGET,
 ];
 
