@@ -2,6 +2,7 @@
 
 mod authenticator;
 mod classify;
+pub mod connect;
 #[cfg(feature = "contract-tests")]
 pub mod contract;
 mod endpoint;

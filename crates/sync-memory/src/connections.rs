@@ -5,8 +5,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, NewGrant, Provider,
-    Resealed, StoreError, TenantId,
+    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, Grantor, NewGrant,
+    Provider, Resealed, StoreError, TenantId,
 };
 
 use crate::MemoryStore;
@@ -187,6 +187,16 @@ impl ConnectionStore<MemoryTx> for MemoryStore {
             let same = |grant: &&GrantRow| grant.provider == *provider && grant.grantor == *grantor;
             state.grants[own + 1..].iter().filter(same).count() as u64
         }))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut MemoryTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let fits = |grant: &&GrantRow| grant.provider == *provider && grant.grantor == *grantor;
+        Ok(tx.read(|state| state.grants.iter().filter(fits).count() as u64))
     }
 }
 

@@ -7,7 +7,7 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
 use sync_core::{
     Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, EndCause, GrantEnd,
-    NewGrant, Provider, Resealed, Sealed, StoreError, TenantId, require_tenant,
+    Grantor, NewGrant, Provider, Resealed, Sealed, StoreError, TenantId, require_tenant,
 };
 
 use crate::error::store_error;
@@ -78,6 +78,9 @@ const NEWER: &str = "with own as (select * from sync_grants where tenant_id = $1
      order by id desc limit 1) \
      select count(*) from own join sync_grants g using (provider, client_id, account_id, grantor_id) \
      where g.id > own.id";
+
+const COUNT: &str = "select count(*) from sync_grants \
+     where provider = $1 and client_id = $2 and account_id = $3 and grantor_id = $4";
 
 #[async_trait]
 impl ConnectionStore<PgTx> for PgStore {
@@ -214,6 +217,22 @@ impl ConnectionStore<PgTx> for PgStore {
         self.require_tenant_of(key)?;
         let counted = of(NEWER, key).fetch_one(tx.connection()).await;
         let counted: Result<i64, _> = counted.and_then(|row| row.try_get(0));
+        counted.map(i64::cast_unsigned).map_err(store_error("counting grants"))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut PgTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let counted: Result<i64, _> = sqlx::query_scalar(COUNT)
+            .bind(provider.as_str())
+            .bind(&grantor.client_id)
+            .bind(&grantor.account_id)
+            .bind(&grantor.user_id)
+            .fetch_one(tx.connection())
+            .await;
         counted.map(i64::cast_unsigned).map_err(store_error("counting grants"))
     }
 }

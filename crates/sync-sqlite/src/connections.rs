@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sync_core::{
     Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, EndCause, GrantEnd,
-    NewGrant, Provider, Resealed, Sealed, StoreError, TenantId,
+    Grantor, NewGrant, Provider, Resealed, Sealed, StoreError, TenantId,
 };
 
 use crate::decode::Stored;
@@ -106,6 +106,9 @@ const NEWER: &str = "with own as (select * from sync_grants where tenant_id = ?1
      order by id desc limit 1) \
      select ?2, count(*) from own join sync_grants g using (provider, client_id, account_id, grantor_id) \
      where g.id > own.id";
+
+const COUNT: &str = "select ?1, count(*) from sync_grants \
+     where provider = ?1 and client_id = ?2 and account_id = ?3 and grantor_id = ?4";
 
 #[async_trait]
 impl ConnectionStore<SqliteTx> for SqliteStore {
@@ -259,6 +262,21 @@ impl ConnectionStore<SqliteTx> for SqliteStore {
         tx.require_named(key.tenant.as_ref())?;
         let row = tx.fetch_optional(of(NEWER, key)).await.map_err(store_error(DURING))?;
         row.map_or(Ok(0), |row| Stored::new(&row, "sync_grants", &["connection_id", "count"]).count(1))
+    }
+
+    async fn grants_of(
+        &self,
+        tx: &mut SqliteTx,
+        provider: &Provider,
+        grantor: &Grantor,
+    ) -> Result<u64, StoreError> {
+        let count = sqlx::query(COUNT)
+            .bind(provider.as_str())
+            .bind(&grantor.client_id)
+            .bind(&grantor.account_id)
+            .bind(&grantor.user_id);
+        let row = tx.fetch_optional(count).await.map_err(store_error("counting grants"))?;
+        row.map_or(Ok(0), |row| Stored::new(&row, "sync_grants", &["provider", "count"]).count(1))
     }
 }
 

@@ -16,8 +16,15 @@ use crate::crm::Crm;
 use crate::error::CliError;
 
 /// Makes the client; reads the secrets, connects to nothing.
+///
+/// # Errors
+/// When a secret is not where the configuration says, and for connections whose tokens are in the database.
 pub(crate) fn client(connection: &Connection) -> Result<Client, CliError> {
-    let authenticator = authenticator(connection)?;
+    client_with(connection, authenticator(connection)?)
+}
+
+/// Makes the client that gets its tokens from `authenticator`.
+pub(super) fn client_with(connection: &Connection, authenticator: Authenticator) -> Result<Client, CliError> {
     match connection.crm {
         Crm::Salesforce => {
             let default = SalesforceConfig::default();
@@ -78,6 +85,11 @@ fn authenticator(connection: &Connection) -> Result<Authenticator, CliError> {
             };
             let strategy = JwtBearer::new(endpoint, config).map_err(wrong)?;
             Authenticator::new(id, strategy, MemoryTokenStore::default())
+        }
+        Auth::Connected(_) => {
+            let error =
+                CliError::text(format!("the tokens of connection `{}` are in the database", connection.id));
+            return Err(error.next("see `hexsync connections`"));
         }
         Auth::AccessToken { instance_url, access_token } => {
             let strategy = StaticToken::new(access_token.read("access token")?, instance_url.clone());

@@ -1,6 +1,7 @@
 //! What commands work with: the configuration, an open store, and the connections' clients.
 
 mod client;
+mod connected;
 mod connection;
 mod drain;
 mod feed;
@@ -18,13 +19,14 @@ use sync_wiring::core::{
 };
 use tokio::sync::Mutex;
 
-use crate::config::{Config, DatabaseKind};
+use crate::config::{Auth, Config, DatabaseKind};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generated::Entity;
 use crate::output::Out;
 
 pub(crate) use client::Client;
+pub(crate) use connected::{cause, key_of, oauth_app, oauth_parts};
 pub(crate) use connection::client;
 pub(crate) use drain::Accounts;
 pub(crate) use feed::{Feed, Order, Reading, feed};
@@ -50,6 +52,7 @@ impl<S: AppStore> App<S> {
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
+            .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant)
             .build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })
@@ -109,7 +112,12 @@ impl<S: AppStore> App<S> {
             CliError::usage(format!("the subscription's connection `{id}` is not in the configuration"))
                 .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
         })?;
-        let client = client(connection)?;
+        let client = match &connection.auth {
+            Auth::Connected(app) => {
+                connection::client_with(connection, self.shared_tokens(connection, app)?)?
+            }
+            _ => client(connection)?,
+        };
         clients.insert(id.clone(), client.clone());
         Ok(client)
     }

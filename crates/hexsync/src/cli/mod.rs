@@ -1,14 +1,18 @@
 //! The commands: each parses, calls, renders.
 
+mod connect;
+mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
 mod erase;
+mod events;
 mod fields;
 mod history;
 mod init;
 mod items;
+mod keys;
 mod migrate;
 mod plan;
 mod reconcile;
@@ -56,6 +60,9 @@ enum Command {
     Migrate(migrate::Migrate),
     #[command(subcommand)]
     Subscriptions(subscriptions::Subscriptions),
+    Connections(connections::Connections),
+    #[command(subcommand)]
+    Keys(keys::Keys),
     Run(run::Run),
     Plan(plan::Plan),
     Reconcile(reconcile::Reconcile),
@@ -67,6 +74,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Events(events::Events),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -87,6 +96,9 @@ impl Cli {
             Command::Doctor(command) => command.run(&there.config, there.tenant, out).await,
             Command::Migrate(command) => there.on(command, out).await,
             Command::Subscriptions(command) => there.on(command, out).await,
+            Command::Connections(command) => there.on(command, out).await,
+            Command::Keys(keys::Keys::New(command)) => command.run(out),
+            Command::Keys(command) => there.on(command, out).await,
             Command::Run(command) => there.on(command, out).await,
             Command::Plan(command) => there.on(command, out).await,
             Command::Reconcile(command) => there.on(command, out).await,
@@ -96,6 +108,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Events(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

@@ -73,6 +73,10 @@ pub(crate) async fn carry_out<S: AppStore>(
         if stop.is_cancelled() {
             break;
         }
+        if let Some(halt) = app.halted(subscription).await {
+            round.runs.push(Line::skipped(subscription, label(subscription), halt));
+            continue;
+        }
         round.drift.extend(drift::track(app, subscription, task.fields).await);
         let line = one(app, subscription, task, stop, out).await;
         let backfill = drift::backfill(app, subscription, (task, &line), stop, out).await;
@@ -143,6 +147,11 @@ impl Line {
         let text = chain(&error);
         let exit = CliError::from(error).exit;
         Self::refused(subscription, name, text, exit)
+    }
+
+    /// Not run, because its connection can't be used; nothing was called and nothing failed.
+    fn skipped(subscription: &Subscription, name: String, why: String) -> Self {
+        Self { status: "skipped", ..Self::refused(subscription, name, why, Exit::Partial) }
     }
 
     pub(super) fn refused(subscription: &Subscription, name: String, error: String, end: Exit) -> Self {

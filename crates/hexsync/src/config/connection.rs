@@ -13,7 +13,7 @@ use super::reader::{Reader, Section, one_of};
 use crate::crm::Crm;
 use crate::generated::Entity;
 
-pub(crate) use auth::Auth;
+pub(crate) use auth::{Auth, ConnectedApp};
 
 /// One CRM account.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod connection;
 mod database;
 mod engine;
+mod events;
 mod problem;
 mod reader;
 mod secret;
@@ -11,19 +12,22 @@ mod span;
 mod template;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::path::{Path, PathBuf};
 
 use sync_wiring::core::{ConnectionId, EngineOptions, TenantId};
 
-pub(crate) use connection::{Auth, Connection};
+pub(crate) use connection::{Auth, ConnectedApp, Connection};
 pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
+pub(crate) use events::{Events, Target};
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::{Secret, SecretError};
 pub(crate) use serve::Serve;
 pub(crate) use span::parse_duration;
 pub(crate) use template::TEMPLATE;
+pub(crate) use vault::Keys;
 
 use reader::{Reader, Section};
 
@@ -36,8 +40,12 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// How runs behave.
     pub(crate) engine: EngineOptions,
+    /// Whether changes are published, and where to.
+    pub(crate) events: Events,
     /// Where calls from the CRMs are received; `None` without the section.
     pub(crate) serve: Option<Serve>,
+    /// What tokens in the database are sealed under; `None` without the section.
+    pub(crate) keys: Option<Keys>,
     /// The CRM accounts, in the order of the file.
     pub(crate) connections: Vec<Connection>,
 }
@@ -58,8 +66,8 @@ impl Config {
         let mut reader = Reader::new(path, text);
         let parsed = read(&mut reader, text);
         match (parsed, reader.finish()) {
-            (Some((database, engine, serve, connections)), problems) if problems.is_empty() => {
-                Ok(Self { path: path.to_owned(), database, engine, serve, connections })
+            (Some((database, engine, events, serve, keys, connections)), problems) if problems.is_empty() => {
+                Ok(Self { path: path.to_owned(), database, engine, events, serve, keys, connections })
             }
             (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
         }
@@ -85,7 +93,7 @@ impl Config {
     }
 }
 
-type Parts = (Database, EngineOptions, Option<Serve>, Vec<Connection>);
+type Parts = (Database, EngineOptions, Events, Option<Serve>, Option<Keys>, Vec<Connection>);
 
 fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
     let document = reader.document(text)?;
@@ -102,13 +110,24 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         Some(section) => engine::read(reader, section),
         None => EngineOptions::default(),
     };
+    let events = match root.table(reader, "events") {
+        Some(section) => events::read(reader, section),
+        None => Events::default(),
+    };
     let serve = root.table(reader, "serve").and_then(|section| serve::read(reader, section));
+    let has_keys = root.has("keys");
+    let keys = root.table(reader, "keys").and_then(|section| vault::read(reader, section));
     let sections = root.tables(reader, "connections");
     let mut ids = Vec::new();
     let connections: Vec<_> = sections
         .into_iter()
         .filter_map(|section| connection::read(reader, section, engine.multi_tenant, &mut ids))
         .collect();
+    if !has_keys && connections.iter().any(|connection| matches!(connection.auth, Auth::Connected(_))) {
+        let help = "say where keys are kept, e.g. [keys] ring_env = \"HEXSYNC_KEYS\"; make one by `hexsync keys new`";
+        let message = "the section [keys] is missing, and auth = connected keeps tokens in the database";
+        reader.problem(0..0, message, Some(help.to_owned()));
+    }
     root.finish(reader);
-    Some((database?, engine, serve, connections))
+    Some((database?, engine, events, serve, keys, connections))
 }

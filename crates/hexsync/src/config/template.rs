@@ -47,12 +47,36 @@ url = "sqlite:hexsync.db"
 # How long applied notices are kept, so that repeats are told.
 # keep_settled = "3d"
 
+# What tokens are sealed under that users grant in a browser (auth = "connected").
+# [keys]
+# A line id:key per key, made by `hexsync keys new`; the first seals unless `active` names another.
+# ring_env = "HEXSYNC_KEYS"
+# active = "2026-11"
+
+[events]
+# Whether every applied change is published as an event, in the transaction that applies it. Off, because what nobody
+# delivers only piles up: see `hexsync events --help`.
+# publish = false
+# How long events are kept that every consumer has received; `hexsync events purge` removes older ones.
+# keep = "7d"
+# After how many failures an event is parked until it is replayed, and whether later events of its record wait for that.
+# attempts = 8
+# pass_parked = false
+# Where `hexsync events relay redis` and `hexsync events relay nats` deliver to (each also as _file).
+# redis_url_env = "HEXSYNC_REDIS_URL"
+# About how many entries each stream of Redis keeps; all by default.
+# redis_max_length = 1000000
+# nats_url_env = "HEXSYNC_NATS_URL"
+# Whether the stream HEXSYNC_EVENTS is made when it is missing.
+# nats_create = false
+
 [[connections]]
 id = "main"
 provider = "salesforce"
 # Where users sign in: https://login.salesforce.com, https://test.salesforce.com, or the org's own address.
 login_url = "https://login.salesforce.com"
-# refresh_token, client_credentials, jwt_bearer or access_token.
+# refresh_token, client_credentials, jwt_bearer, access_token, or connected (a user grants access in a browser:
+# `hexsync connections connect main`).
 auth = "refresh_token"
 client_id = "the consumer key of your connected app"
 client_secret_env = "HEXSYNC_SALESFORCE_CLIENT_SECRET"
@@ -60,6 +84,8 @@ client_secret_env = "HEXSYNC_SALESFORCE_CLIENT_SECRET"
 refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # jwt_bearer: username, private_key_file (or _env), audience (default: login_url).
 # access_token: instance_url, access_token_env (or _file).
+# connected: client_id, client_secret_env, redirect_url (default http://127.0.0.1:8910/connect/salesforce/callback),
+# scopes; the section [keys] is needed.
 # The share of the org's daily API calls that is left to your other tools, percent.
 # api_reserve_percent = 20
 # How far behind Salesforce's clock a run stops reading, because records become visible late.
@@ -79,6 +105,7 @@ refresh_token_env = "HEXSYNC_SALESFORCE_REFRESH_TOKEN"
 # auth = "access_token"
 # access_token_env = "HEXSYNC_HUBSPOT_ACCESS_TOKEN"
 # refresh_token: client_id, client_secret_env, refresh_token_env (each secret also as _file).
+# connected: client_id, client_secret_env, scopes, redirect_url, app_url (default https://app.hubspot.com).
 # base_url = "https://api.hubapi.com"
 # api_reserve_percent, settle_lag (default 10s), overlap and entities as above.
 "#;

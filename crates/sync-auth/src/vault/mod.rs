@@ -15,6 +15,7 @@ use sync_core::{ConnectionKey, Sealed};
 pub use envelope::{Envelope, EnvelopeError};
 pub use keys::{KeyError, KeyRing, new_key};
 pub use rotation::{Rotation, rotate};
+pub(crate) use tokens::seal;
 pub use tokens::{VaultTokenStore, VaultTokenStoreBuilder};
 
 /// What a secret is for. It is part of what is authenticated, so that one kind can't stand in for another.

@@ -269,6 +269,13 @@ pub async fn own_grants_count_as_well<F: ConnectionFixture>(f: F) {
     }
     assert_eq!(newer(&f, &key("other")).await, 5);
     assert_eq!(newer(&f, &key("acme")).await, 0);
+    let grantor = grant(&key("acme"), 0).profile.grantor().unwrap();
+    let mut tx = f.store().begin_across_tenants().await.unwrap();
+    let ports = f.connections();
+    assert_eq!(ports.grants_of(&mut tx, &"suite".into(), &grantor).await.unwrap(), 6);
+    assert_eq!(ports.grants_of(&mut tx, &"other".into(), &grantor).await.unwrap(), 0);
+    let stranger = crate::Grantor { user_id: "005000000000002".into(), ..grantor };
+    assert_eq!(ports.grants_of(&mut tx, &"suite".into(), &stranger).await.unwrap(), 0);
 }
 
 /// A known grant that is written anew is no grant more, and keeps its day.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::{Connection, ConnectionKey, NewGrant, Provider, Resealed, StoreError, TenantId};
+use crate::{Connection, ConnectionKey, Grantor, NewGrant, Provider, Resealed, StoreError, TenantId};
 
 /// Keeps the accounts that were connected, with their secrets as opaque bytes.
 ///
@@ -30,8 +30,8 @@ pub trait ConnectionStore<Tx: Send + Sync + 'static>: Send + Sync {
         tenant: Option<&'a TenantId>,
     ) -> Result<Vec<Connection>, StoreError>;
 
-    /// The next connections of all tenants, by tenant and id, after `after`. For chores such as a change of keys;
-    /// the transaction must not be confined to a tenant.
+    /// The next connections of all tenants, by tenant and id, after `after`. For chores such as a change of keys.
+    /// Needs a transaction across tenants.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
@@ -43,7 +43,7 @@ pub trait ConnectionStore<Tx: Send + Sync + 'static>: Send + Sync {
     ) -> Result<Vec<Connection>, StoreError>;
 
     /// Every connection to an account, of all tenants: where a notification of the account goes. Those that were
-    /// never finished or were given up are left out. The transaction must not be confined to a tenant.
+    /// never finished or were given up are left out. Needs a transaction across tenants.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
@@ -97,9 +97,16 @@ pub trait ConnectionStore<Tx: Send + Sync + 'static>: Send + Sync {
     async fn reseal(&self, tx: &mut Tx, resealed: &[Resealed]) -> Result<u64, StoreError>;
 
     /// How many grants of the same user to the same app, of all tenants, are newer than this connection's. 0 when
-    /// it is not known who granted it. The transaction must not be confined to a tenant.
+    /// it is not known who granted it. Needs a transaction across tenants.
     ///
     /// # Errors
     /// [`StoreError`] of the store.
     async fn newer_grants(&self, tx: &mut Tx, key: &ConnectionKey) -> Result<u64, StoreError>;
+
+    /// How many grants of a user to an app are known, of all tenants. Needs a transaction across tenants.
+    ///
+    /// # Errors
+    /// [`StoreError`] of the store.
+    async fn grants_of(&self, tx: &mut Tx, provider: &Provider, grantor: &Grantor)
+    -> Result<u64, StoreError>;
 }

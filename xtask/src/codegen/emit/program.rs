@@ -34,7 +34,8 @@ pub(crate) enum Entity {\n"
     let providers: String = entities
         .iter()
         .map(|entity| {
-            let keys: Vec<_> = entity.providers.iter().map(|provider| literal(&provider.key)).collect();
+            let read = entity.providers.iter().filter(|provider| provider.reads());
+            let keys: Vec<_> = read.map(|provider| literal(&provider.key)).collect();
             format!("Self::{} => &[{}],\n", entity.ty(), keys.join(", "))
         })
         .collect();
@@ -73,7 +74,7 @@ impl Entity {{
         Self::ALL.into_iter().filter(|entity| entity.providers().contains(&provider){standard}).collect()
     }}
 
-    /// The keys of the providers that have it.
+    /// The keys of the providers from which it comes.
     pub(crate) const fn providers(self) -> &'static [&'static str] {{
         match self {{
 {providers}        }}

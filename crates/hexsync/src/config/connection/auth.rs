@@ -11,6 +11,7 @@ use crate::crm::Crm;
 
 const SALESFORCE: &str = "https://login.salesforce.com";
 pub(super) const HUBSPOT: &str = "https://api.hubapi.com";
+const HUBSPOT_APP: &str = "https://app.hubspot.com";
 
 /// How a token is had.
 #[derive(Clone, Debug)]
@@ -23,6 +24,23 @@ pub(crate) enum Auth {
     JwtBearer { token_url: Url, client_id: String, username: String, audience: String, private_key: Secret },
     /// A token made elsewhere, good while it lasts; with the org's address where each org has one of its own.
     AccessToken { instance_url: Option<Url>, access_token: Secret },
+    /// Granted in a browser; the tokens are in the database, sealed.
+    Connected(ConnectedApp),
+}
+
+/// An app that users grant access to.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectedApp {
+    /// Where users sign in.
+    pub(crate) login_url: Url,
+    /// The app.
+    pub(crate) client_id: String,
+    /// Its secret, where it has one.
+    pub(crate) client_secret: Option<Secret>,
+    /// Where the browser is sent back to.
+    pub(crate) redirect_url: Url,
+    /// What has to be granted, where it is said.
+    pub(crate) scopes: Vec<String>,
 }
 
 /// Reads the keys of one way to sign in to one CRM, whose API lives at `base_url` if that is given.
@@ -49,6 +67,7 @@ pub(super) fn read(
         }
         AuthKind::JwtBearer => jwt_bearer(reader, section),
         AuthKind::AccessToken => access_token(reader, section, crm),
+        AuthKind::Connected => connected(reader, section, crm),
     }
 }
 
@@ -113,6 +132,40 @@ fn access_token(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, crm: Crm
     };
     let access_token = required_secret(reader, section, "access_token_env", "access_token_file", help);
     Some(Auth::AccessToken { instance_url: instance_url?, access_token: access_token? })
+}
+
+fn connected(reader: &mut Reader<'_>, section: &mut Section<'_, '_>, crm: Crm) -> Option<Auth> {
+    let (key, usual) = match crm {
+        Crm::Salesforce => ("login_url", SALESFORCE),
+        Crm::Hubspot => ("app_url", HUBSPOT_APP),
+    };
+    let login_url = match section.text(reader, key) {
+        Some(text) => url(reader, key, &text, usual),
+        None => Url::parse(usual).ok(),
+    };
+    let client_id = client_id(reader, section, crm);
+    let client_secret = secret(reader, section, "client_secret_env", "client_secret_file");
+    let way_back = format!("/connect/{}/callback", crm.key());
+    let usual = format!("http://127.0.0.1:8910{way_back}");
+    let redirect_url = match section.text(reader, "redirect_url") {
+        Some(text) => url(reader, "redirect_url", &text, &usual).filter(|url| {
+            let fits = url.path() == way_back;
+            if !fits {
+                let help = Some(format!("its path is {way_back}, e.g. {usual}"));
+                reader.problem(text.span(), "`redirect_url` does not lead back here", help);
+            }
+            fits
+        }),
+        None => Url::parse(&usual).ok(),
+    };
+    let scopes = section.texts(reader, "scopes").unwrap_or_default();
+    Some(Auth::Connected(ConnectedApp {
+        login_url: login_url?,
+        client_id: client_id?,
+        client_secret,
+        redirect_url: redirect_url?,
+        scopes: scopes.into_iter().map(Spanned::into_inner).collect(),
+    }))
 }
 
 /// Where users of Salesforce sign in.

@@ -14,21 +14,23 @@ pub(super) enum AuthKind {
     ClientCredentials,
     JwtBearer,
     AccessToken,
+    Connected,
 }
 
-const AUTHS: [(&str, AuthKind); 4] = [
+const AUTHS: [(&str, AuthKind); 5] = [
     ("refresh_token", AuthKind::RefreshToken),
     ("client_credentials", AuthKind::ClientCredentials),
     ("jwt_bearer", AuthKind::JwtBearer),
     ("access_token", AuthKind::AccessToken),
+    ("connected", AuthKind::Connected),
 ];
 
 /// The ways to sign in to a CRM.
 const fn ways(crm: Crm) -> &'static [AuthKind] {
-    use AuthKind::{AccessToken, ClientCredentials, JwtBearer, RefreshToken};
+    use AuthKind::{AccessToken, ClientCredentials, Connected, JwtBearer, RefreshToken};
     match crm {
-        Crm::Salesforce => &[RefreshToken, ClientCredentials, JwtBearer, AccessToken],
-        Crm::Hubspot => &[RefreshToken, AccessToken],
+        Crm::Salesforce => &[RefreshToken, ClientCredentials, JwtBearer, AccessToken, Connected],
+        Crm::Hubspot => &[RefreshToken, AccessToken, Connected],
     }
 }
 
@@ -43,14 +45,16 @@ const fn key(name: &'static str, salesforce: &'static [AuthKind], hubspot: &'sta
     Key { name, salesforce, hubspot }
 }
 
-const KEYS: [Key; 15] = {
-    use AuthKind::{AccessToken as A, ClientCredentials as C, JwtBearer as J, RefreshToken as R};
+const KEYS: [Key; 18] = {
+    use AuthKind::{
+        AccessToken as A, ClientCredentials as C, Connected as O, JwtBearer as J, RefreshToken as R,
+    };
     [
-        key("login_url", &[R, C, J], &[]),
+        key("login_url", &[R, C, J, O], &[]),
         key("token_url", &[R, C, J], &[R]),
-        key("client_id", &[R, C, J], &[R]),
-        key("client_secret_env", &[R, C], &[R]),
-        key("client_secret_file", &[R, C], &[R]),
+        key("client_id", &[R, C, J, O], &[R, O]),
+        key("client_secret_env", &[R, C, O], &[R, O]),
+        key("client_secret_file", &[R, C, O], &[R, O]),
         key("refresh_token_env", &[R], &[R]),
         key("refresh_token_file", &[R], &[R]),
         key("username", &[J], &[]),
@@ -60,7 +64,10 @@ const KEYS: [Key; 15] = {
         key("instance_url", &[A], &[]),
         key("access_token_env", &[A], &[A]),
         key("access_token_file", &[A], &[A]),
-        key("base_url", &[], &[R, A]),
+        key("base_url", &[], &[R, A, O]),
+        key("app_url", &[], &[O]),
+        key("redirect_url", &[O], &[O]),
+        key("scopes", &[O], &[O]),
     ]
 };
 
