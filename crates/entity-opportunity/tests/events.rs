@@ -60,7 +60,10 @@ fn changed_fields_have_their_types() {
     let amount: Decimal = "12.50".parse().unwrap();
     assert_eq!(updated.changes.amount, Some(Step { from: None, to: Some(amount) }));
     assert_eq!(updated.changes.custom[0].field, "custom.Region__c");
-    assert_eq!((updated.id, updated.external_id.as_str(), updated.source.as_str()), (event.id, "006", "integration"));
+    assert_eq!(
+        (updated.id, updated.external_id.as_str(), updated.source.as_str()),
+        (event.id, "006", "integration")
+    );
     assert_eq!(updated.tenant, event.tenant);
     assert_eq!(OpportunityEvent::read(&event).unwrap(), Some(OpportunityEvent::Updated(updated)));
 }

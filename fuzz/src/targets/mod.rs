@@ -1,5 +1,6 @@
 //! What is fed.
 
+mod callback;
 mod entity_yaml;
 mod sealed;
 mod soql;
@@ -18,6 +19,7 @@ pub(crate) struct Target {
 
 /// All of them, by name.
 pub(crate) const ALL: &[Target] = &[
+    callback::TARGET,
     entity_yaml::TARGET,
     webhooks::HUBSPOT_BODY,
     webhooks::HUBSPOT_SIGNATURE,
