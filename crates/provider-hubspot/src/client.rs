@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use provider_http::{ApiRequest, Budget, HttpClient, RateLimiter};
+use provider_http::{ApiRequest, ApiResponse, Budget, HttpClient, RateLimiter};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sync_core::SourceError;
@@ -160,7 +160,7 @@ impl HubspotClient {
         }
     }
 
-    fn remembered(&self, object: &str) -> Option<Arc<ObjectDescription>> {
+    pub(crate) fn remembered(&self, object: &str) -> Option<Arc<ObjectDescription>> {
         let known = self.known();
         let (description, asked_at) = known.described.get(object)?;
         (asked_at.elapsed() < FRESH).then(|| Arc::clone(description))
@@ -232,6 +232,11 @@ impl HubspotClient {
             tokio::time::sleep(self.config.restart_pause * 2_u32.saturating_pow(stuck)).await;
             stuck += 1;
         }
+    }
+
+    /// Makes a call once, as far as its answer goes.
+    pub(crate) async fn send(&self, request: ApiRequest) -> Result<ApiResponse, CallError> {
+        self.http.send(request).await.map_err(CallError::Http)
     }
 
     /// The path of one of the CRM's resources.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How records of one account are read.
+/// How records of one account are read and written.
 ///
 /// ```
 /// use provider_hubspot::HubspotConfig;

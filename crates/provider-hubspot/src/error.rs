@@ -85,7 +85,8 @@ impl Classify for HubspotAnswers {
             (429, Some(_)) => throttled(Some(BURST_WINDOW)),
             (429, None) => throttled(None),
             (477, _) => throttled(Some(MOVE_PAUSE)),
-            (423, _) => Verdict::Retry { after: if asked { None } else { Some(LOCK_PAUSE) } },
+            // Nothing was done yet, so writes are tried again as well.
+            (423, _) => throttled(Some(LOCK_PAUSE)),
             // A missing scope or a malformed token: refreshing it would bring one just like it.
             (401, Some(error)) if error.category == "INVALID_AUTHENTICATION" => {
                 Verdict::Permanent { code: error.category }
@@ -192,6 +193,22 @@ impl CallError {
     /// Whether the account's plan or the app's scopes lack what was asked for.
     pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self, Self::Http(HttpError::Refused { status: 403, body, .. }) if ApiError::read(&body.0).is_some())
+    }
+
+    /// Whether what was sent may have been carried out, although nobody can tell from the answer.
+    pub(crate) fn may_have_taken_effect(&self) -> bool {
+        match self {
+            Self::Garbled { .. } => true,
+            Self::Http(error) => error.may_have_taken_effect(),
+        }
+    }
+
+    /// What happened, in a few words.
+    pub(crate) fn summary(&self) -> String {
+        match self {
+            Self::Garbled { call, what } => format!("{call}: {what}"),
+            Self::Http(error) => error.to_string(),
+        }
     }
 
     /// The error of the port. `budget` tells a spent day from a passing throttle.

@@ -112,10 +112,11 @@ impl<T: Canonical> WriteRecorder<T, PgTx> for PgLoopbackStore {
             tx.require_tenant(scope)?;
             let expire = of_entity(EXPIRE, scope).bind(self.clock.now());
             execute(tx, expire, "forgetting old writes").await?;
-            let hashes: Vec<String> = writes.iter().map(|(_, record)| hash(record)).collect();
+            // Of two writes of a record the later counts; one statement writes each row once.
+            let last: HashMap<&ExternalId, &T> = writes.iter().map(|(id, record)| (id, record)).collect();
             let record = of_entity(RECORD, scope)
-                .bind(texts(writes.iter().map(|(id, _)| id.as_str())))
-                .bind(hashes)
+                .bind(texts(last.keys().map(|id| id.as_str())))
+                .bind(last.values().map(|record| hash(*record)).collect::<Vec<_>>())
                 .bind(self.until());
             execute(tx, record, "recording own writes").await
         };

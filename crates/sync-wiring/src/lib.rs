@@ -7,6 +7,7 @@ pub mod fields;
 mod generated;
 mod module;
 mod store;
+pub mod writeback;
 
 pub use builder::SyncModuleBuilder;
 pub use error::WiringError;
@@ -17,6 +18,10 @@ pub use store::EntityStore;
 
 /// The ports, the engine and the domain types.
 pub use sync_core as core;
+
+/// Delivering published events: `SyncModule::builder().publish(true)` writes them.
+#[cfg(feature = "events")]
+pub use sync_events as events;
 
 /// Fingerprints of own writes, in Redis: `module.opportunity().loopback(Arc::new(store))`.
 #[cfg(feature = "loopback-redis")]

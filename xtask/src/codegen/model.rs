@@ -6,7 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
-use sync_detection::yaml::{EntityConfig, FieldView, ProviderDetection, ProviderSync, ProviderView};
+use sync_core::FieldKind;
+use sync_detection::yaml::{
+    EntityConfig, EventConfig, FieldView, ProviderDetection, ProviderSync, ProviderView,
+};
 
 use super::names::{capitalised, product, snake, type_name, words};
 
@@ -18,6 +21,8 @@ pub(crate) struct Model {
     pub(crate) stores: Vec<Store>,
     /// The providers that have a crate, by name.
     pub(crate) providers: Vec<String>,
+    /// Those of them that write as well.
+    pub(crate) writers: Vec<String>,
     /// The stores that the program is built with.
     pub(crate) program_stores: Vec<String>,
 }
@@ -52,7 +57,9 @@ pub(crate) struct Store {
 pub(crate) struct Entity {
     /// The file's content.
     pub(crate) config: EntityConfig,
-    /// The first twelve digits of the file's digest.
+    /// The application's own events, by name.
+    pub(crate) events: Vec<EventConfig>,
+    /// The first twelve digits of the files' digest.
     pub(crate) digest: String,
     /// Which stores keep it, by name.
     pub(crate) stores: Vec<String>,
@@ -94,6 +101,16 @@ impl Provider {
             sync: sync.clone(),
             detection: view.detection.clone(),
         }
+    }
+
+    /// Whether records come from it.
+    pub(crate) fn reads(&self) -> bool {
+        self.sync.direction.reads()
+    }
+
+    /// Whether records go to it through its crate.
+    pub(crate) fn writes(&self) -> bool {
+        self.has_crate && self.sync.direction.writes()
     }
 
     /// The prefix of the crate's types: `Salesforce`.
@@ -143,6 +160,15 @@ impl Entity {
         self.config.canonical_fields().collect()
     }
 
+    /// What kinds of values its fields and its events have.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = FieldKind> {
+        let fields = self.config.canonical_fields().map(|field| field.kind);
+        let of_event = |event: &EventConfig| {
+            event.fields.values().map(|field| field.kind.field_kind()).collect::<Vec<_>>()
+        };
+        fields.chain(self.events.iter().flat_map(of_event))
+    }
+
     /// The first line of a generated file.
     pub(crate) fn header(&self) -> String {
         format!(
@@ -187,11 +213,15 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// What it says.
     pub(crate) config: EntityConfig,
+    /// The files of `events/` by name: text and content.
+    pub(crate) events: Vec<(String, EventConfig)>,
 }
 
 /// Puts the entities in order and adds what the workspace knows.
 pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
     let providers = provider_crates(root)?;
+    let has_writer = |name: &&String| root.join(format!("crates/provider-{name}/src/writer.rs")).is_file();
+    let writers: Vec<_> = providers.iter().filter(has_writer).cloned().collect();
     let stores = stores(root)?;
     let tables: BTreeMap<_, _> =
         sources.iter().map(|source| (source.config.entity.clone(), source.config.table())).collect();
@@ -204,15 +234,35 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
             .map(|view| Provider::new(&view, &source.config.sync.providers[view.key], &providers))
             .collect();
         check_providers(&source.package, &from)?;
+        check_writers(&source.package, &from, &writers)?;
         entities.push(Entity {
-            digest: digest([source.text.as_str()]),
+            digest: digest(
+                std::iter::once(source.text.as_str())
+                    .chain(source.events.iter().map(|(text, _)| text.as_str())),
+            ),
             config: source.config,
+            events: source.events.into_iter().map(|(_, event)| event).collect(),
             stores: kept,
             providers: from,
             tables: tables.clone(),
         });
     }
-    Ok(Model { entities, stores, providers, program_stores: program_stores(root)? })
+    Ok(Model { entities, stores, providers, writers, program_stores: program_stores(root)? })
+}
+
+/// A provider crate can be without a writer, as one is after `cargo xtask new provider`.
+pub(crate) fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
+    for provider in providers.iter().filter(|provider| provider.writes()) {
+        let name = provider.base.replace('_', "-");
+        if !writers.contains(&name) {
+            bail!(
+                "crates/{package}/entity.yaml: records are to go to {}, and crates/provider-{name} has no src/writer.rs; \
+                 write one, or `direction: inbound`",
+                provider.product
+            );
+        }
+    }
+    Ok(())
 }
 
 fn check_providers(package: &str, providers: &[Provider]) -> Result<()> {

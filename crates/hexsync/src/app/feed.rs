@@ -7,14 +7,16 @@ use sync_wiring::core::{
     Action, Brake, ChangeSource, ChangeStream, Cursor, ExecuteSync, FieldTracker, Preview, ReadMode,
     RunObserver, RunReport, RunRequest, Subscription, SyncError, TableEntity,
 };
-use sync_wiring::{EntityStore, SyncModule, hubspot, salesforce};
+use sync_wiring::hubspot::{FromHubspot, HubspotClient};
+use sync_wiring::salesforce::{FromSalesforce, SalesforceClient};
+use sync_wiring::{EntityStore, SyncModule, hubspot, salesforce, writeback};
 use tokio_util::sync::CancellationToken;
 
 use super::fields::FieldFeed;
 use super::{AppStore, Client};
 use crate::crm::Crm;
 use crate::error::CliError;
-use crate::generated::{Entity, hubspot_entity, salesforce_entity};
+use crate::generated::{Entity, hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]
@@ -62,27 +64,50 @@ pub(crate) fn feed<S: AppStore>(
     client: &Client,
     entity: Entity,
 ) -> Result<Box<dyn Feed>, CliError> {
+    // What is edited here as well is read so that it is not overwritten while it waits to be sent.
     let made: Option<Box<dyn Feed>> = match client {
-        Client::Salesforce(crm) => salesforce_entity!(entity, T => {
+        Client::Salesforce(crm) => salesforce_both_ways!(entity, T => {
+            let engine = writeback::salesforce::engine::<T, S>(module, crm)?;
+            Some(of_salesforce(module, crm, engine))
+        }, else salesforce_entity!(entity, T => {
             let engine = salesforce::engine::<T, S>(module, crm)?;
-            let fields = salesforce::fields::<T, S>(module, crm);
-            let (module, crm) = (module.clone(), crm.clone());
-            let compare: Compare<T> = Box::new(move |subscription, brake| {
-                Arc::new(salesforce::reconcile::<T, S>(&module, &crm, subscription, brake))
-            });
-            Some(Box::new(EntityFeed { crm: Crm::Salesforce, engine, fields, compare }))
-        }, else None),
-        Client::Hubspot(crm) => hubspot_entity!(entity, T => {
+            Some(of_salesforce(module, crm, engine))
+        }, else None)),
+        Client::Hubspot(crm) => hubspot_both_ways!(entity, T => {
+            let engine = writeback::hubspot::engine::<T, S>(module, crm)?;
+            Some(of_hubspot(module, crm, engine))
+        }, else hubspot_entity!(entity, T => {
             let engine = hubspot::engine::<T, S>(module, crm)?;
-            let fields = hubspot::fields::<T, S>(module, crm);
-            let (module, crm) = (module.clone(), crm.clone());
-            let compare: Compare<T> = Box::new(move |subscription, brake| {
-                Arc::new(hubspot::reconcile::<T, S>(&module, &crm, subscription, brake))
-            });
-            Some(Box::new(EntityFeed { crm: Crm::Hubspot, engine, fields, compare }))
-        }, else None),
+            Some(of_hubspot(module, crm, engine))
+        }, else None)),
     };
     made.ok_or_else(|| client.crm().has_no(entity))
+}
+
+fn of_salesforce<T: TableEntity + FromSalesforce, S: EntityStore<T>>(
+    module: &SyncModule<S>,
+    crm: &SalesforceClient,
+    engine: ExecuteSync<T, S>,
+) -> Box<dyn Feed> {
+    let fields = salesforce::fields::<T, S>(module, crm);
+    let (module, crm) = (module.clone(), crm.clone());
+    let compare: Compare<T> = Box::new(move |subscription, brake| {
+        Arc::new(salesforce::reconcile::<T, S>(&module, &crm, subscription, brake))
+    });
+    Box::new(EntityFeed { crm: Crm::Salesforce, engine, fields, compare })
+}
+
+fn of_hubspot<T: TableEntity + FromHubspot, S: EntityStore<T>>(
+    module: &SyncModule<S>,
+    crm: &HubspotClient,
+    engine: ExecuteSync<T, S>,
+) -> Box<dyn Feed> {
+    let fields = hubspot::fields::<T, S>(module, crm);
+    let (module, crm) = (module.clone(), crm.clone());
+    let compare: Compare<T> = Box::new(move |subscription, brake| {
+        Arc::new(hubspot::reconcile::<T, S>(&module, &crm, subscription, brake))
+    });
+    Box::new(EntityFeed { crm: Crm::Hubspot, engine, fields, compare })
 }
 
 /// Makes the source of a comparison by id.

@@ -7,16 +7,18 @@ mod drain;
 mod feed;
 mod fields;
 mod grant;
+mod outbound;
 mod select;
 mod store;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sync_wiring::SyncModule;
 use sync_wiring::core::{
-    ConnectionId, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId, UnitOfWork, UserId,
+    Canonical, ConnectionId, LocalEditor, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId,
+    UnitOfWork, UserId,
 };
+use sync_wiring::{EntityStore, SyncModule};
 use tokio::sync::Mutex;
 
 use crate::config::{Auth, Config, DatabaseKind};
@@ -30,6 +32,7 @@ pub(crate) use connected::{cause, key_of, oauth_app, oauth_parts};
 pub(crate) use connection::client;
 pub(crate) use drain::Accounts;
 pub(crate) use feed::{Feed, Order, Reading, feed};
+pub(crate) use outbound::Outbound;
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
 
@@ -52,6 +55,7 @@ impl<S: AppStore> App<S> {
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
+            .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant)
             .build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })
@@ -112,7 +116,9 @@ impl<S: AppStore> App<S> {
                 .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
         })?;
         let client = match &connection.auth {
-            Auth::Connected(app) => connection::client_with(connection, self.shared_tokens(connection, app)?)?,
+            Auth::Connected(app) => {
+                connection::client_with(connection, self.shared_tokens(connection, app)?)?
+            }
             _ => client(connection)?,
         };
         clients.insert(id.clone(), client.clone());
@@ -135,6 +141,29 @@ impl<S: AppStore> App<S> {
             None => self.module.clone(),
         };
         feed::feed(&module, &client, entity)
+    }
+}
+
+impl<S: AppStore> App<S> {
+    /// What sends changes of an entity of a connection; `None` for an entity that only comes from the CRM.
+    ///
+    /// # Errors
+    /// As [`client`](Self::client).
+    pub(crate) async fn outbound(
+        &self,
+        connection: &ConnectionId,
+        entity: Entity,
+    ) -> Result<Option<Box<dyn Outbound>>, CliError> {
+        let client = self.client(connection).await?;
+        outbound::outbound(&self.module, &client, entity)
+    }
+
+    /// Changes rows as an application would.
+    pub(crate) fn editor<T: Canonical>(&self) -> LocalEditor<T, S>
+    where
+        S: EntityStore<T>,
+    {
+        self.module.editor()
     }
 }
 

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
-use sync_wiring::core::{AuthorisationStore, ConnectionStore, RefreshStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox};
+use sync_wiring::core::{
+    AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
+    StoreError, TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
+};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 
@@ -20,6 +23,10 @@ pub(crate) trait AppStore:
     + RefreshStore<<Self as UnitOfWork>::Tx>
     + AuthorisationStore<<Self as UnitOfWork>::Tx>
     + TenantEraser<<Self as UnitOfWork>::Tx>
+    + ChangeEmitter<<Self as UnitOfWork>::Tx>
+    + DeliveryStore<<Self as UnitOfWork>::Tx>
+    + OutboxSignal
+    + WritebackStore
 {
     /// What to call it.
     const NAME: &'static str;

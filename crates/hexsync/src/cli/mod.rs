@@ -1,12 +1,15 @@
 //! The commands: each parses, calls, renders.
 
+mod conflicts;
 mod connect;
 mod connections;
 mod dead_letters;
 mod demo;
 mod doctor;
 mod drift;
+mod edit;
 mod erase;
+mod events;
 mod fields;
 mod history;
 mod init;
@@ -21,6 +24,7 @@ mod runs;
 mod sandbox;
 mod serve;
 mod subscriptions;
+mod writeback;
 
 use std::path::PathBuf;
 
@@ -63,6 +67,10 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Keys),
     Run(run::Run),
+    Writeback(writeback::Writeback),
+    #[command(subcommand)]
+    Conflicts(conflicts::Conflicts),
+    Edit(edit::Edit),
     Plan(plan::Plan),
     Reconcile(reconcile::Reconcile),
     Runs(runs::Runs),
@@ -73,6 +81,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Events(events::Events),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -97,6 +107,9 @@ impl Cli {
             Command::Keys(keys::Keys::New(command)) => command.run(out),
             Command::Keys(command) => there.on(command, out).await,
             Command::Run(command) => there.on(command, out).await,
+            Command::Writeback(command) => there.on(command, out).await,
+            Command::Conflicts(command) => there.on(command, out).await,
+            Command::Edit(command) => there.on(command, out).await,
             Command::Plan(command) => there.on(command, out).await,
             Command::Reconcile(command) => there.on(command, out).await,
             Command::Runs(command) => there.on(command, out).await,
@@ -105,6 +118,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Events(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

@@ -59,6 +59,11 @@ fn commented_keys_of_the_template_are_the_defaults() {
         "retries_per_run",
         "lease_ttl",
         "store_attempts",
+        "publish",
+        "keep",
+        "attempts",
+        "pass_parked",
+        "nats_create",
         "api_reserve_percent",
         "settle_lag",
         "overlap",
@@ -74,6 +79,7 @@ fn commented_keys_of_the_template_are_the_defaults() {
     let config = parse(&text).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
     assert_eq!(config.database.tenant_role.as_deref(), Some("hexsync_app"));
+    assert_eq!(config.events, Events::default());
     let connection = &config.connections[0];
     let default = sync_wiring::salesforce::SalesforceConfig::default();
     assert_eq!(connection.api_reserve_percent, Some(default.api_reserve));
@@ -299,6 +305,25 @@ fn commented_account_of_the_template_is_one() {
     let base_url = hubspot.base_url.as_ref().unwrap().as_str().trim_end_matches('/');
     assert_eq!((hubspot.crm, base_url), (Crm::Hubspot, default.base_url.as_str()));
     assert!(TEMPLATE.contains(&format!("settle_lag (default {}s)", default.settle_lag.as_secs())));
+}
+
+#[test]
+fn events_are_read_and_their_urls_kept_elsewhere() {
+    let section = "[events]\npublish = true\nkeep = \"12h\"\nredis_url_env = \"REDIS\"\nredis_max_length = 5000\nnats_url_file = \"nats.url\"\nnats_create = true\n";
+    let config = parse(&format!("[database]\nurl = \"sqlite:a.db\"\n{section}")).unwrap();
+    let expected = Events {
+        publish: true,
+        keep: std::time::Duration::from_secs(12 * 3_600),
+        redis: Some(Secret::Env("REDIS".into())),
+        redis_max_length: Some(5_000),
+        nats_create: true,
+        ..Events::default()
+    };
+    assert!(matches!(&config.events.nats, Some(Secret::File(path)) if path.ends_with("nats.url")));
+    assert_eq!(Events { nats: None, ..config.events }, expected);
+    let wrong = parse("[database]\nurl = \"sqlite:a.db\"\n[events]\npublsh = true\nattempts = 0\n");
+    let told = wrong.unwrap_err().to_string();
+    assert!(told.contains("did you mean `publish`?") && told.contains("attempts"), "{told}");
 }
 
 #[test]

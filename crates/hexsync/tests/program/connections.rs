@@ -44,12 +44,16 @@ impl Installation {
         let start = line.split_whitespace().last().unwrap().to_owned();
         assert!(start.starts_with("http://127.0.0.1:"), "{line}");
 
-        let browser =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let browser = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
         let page = browser.get(&start).send().await.unwrap();
         assert_eq!(page.status(), 200);
         let form = [("return_to", "/connect/done")];
-        let pressed = browser.post(&start).header("sec-fetch-site", "same-origin").form(&form).send().await.unwrap();
+        let pressed =
+            browser.post(&start).header("sec-fetch-site", "same-origin").form(&form).send().await.unwrap();
         let text = |response: &reqwest::Response, name: &str| {
             response.headers().get(name).unwrap().to_str().unwrap().to_owned()
         };
@@ -95,7 +99,10 @@ async fn account_is_connected_synced_and_stops_with_its_grant() {
 
     let connected = this.connect().await;
     let line = &connected["connections"][0];
-    assert_eq!((&line["status"], &line["key"], &line["grants"]), (&"active".into(), &"first".into(), &1.into()));
+    assert_eq!(
+        (&line["status"], &line["key"], &line["grants"]),
+        (&"active".into(), &"first".into(), &1.into())
+    );
     assert!(line["account"].as_str().unwrap().starts_with("00D"), "{line}");
     let (code, round) = this.round().await;
     assert_eq!(code, Some(0), "{round}");

@@ -4,6 +4,7 @@
 mod connections;
 mod dead_letters;
 mod diagnosis;
+mod events;
 mod fields;
 mod hubspot;
 mod installation;

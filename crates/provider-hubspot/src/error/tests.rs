@@ -64,7 +64,7 @@ fn every_documented_answer_has_its_outcome() {
         (408, String::new(), "retry"),
         (409, general("CONFLICT", "Contact already exists. Existing ID: 512"), "permanent CONFLICT"),
         (414, html.clone(), "permanent http_414"),
-        (423, general("LOCKED", "locked"), "retry 2"),
+        (423, general("LOCKED", "locked"), "throttled 2"),
         (429, ten_seconds, "throttled 10"),
         (429, policy("DAILY", "You have reached your daily limit."), "throttled 900"),
         (429, general("RATE_LIMITS", "You have reached your secondly limit."), "throttled 1"),
@@ -98,7 +98,7 @@ fn retry_after_comes_before_our_own_pauses() {
     let limit = policy("TEN_SECONDLY_ROLLING", "You have reached your ten_secondly_rolling limit.");
     assert_eq!(outcome(429, &asked, &limit), "throttled as asked");
     assert_eq!(outcome(477, &headers(&[("retry-after", "86400")]), ""), "throttled as asked");
-    assert_eq!(outcome(423, &asked, ""), "retry");
+    assert_eq!(outcome(423, &asked, ""), "throttled as asked");
     assert_eq!(outcome(429, &asked, &policy("DAILY", "")), "throttled 900", "a day is not over in seconds");
 }
 

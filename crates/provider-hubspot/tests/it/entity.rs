@@ -1,8 +1,8 @@
 //! The entities that the tests read.
 
 use chrono::NaiveDate;
-use provider_hubspot::{FromHubspot, HubspotRecord, RecordError};
-use sync_core::{Canonical, CustomFields, ExternalId};
+use provider_hubspot::{FromHubspot, HubspotRecord, RecordError, ToHubspot};
+use sync_core::{Canonical, ConflictPolicy, CustomFields, ExternalId};
 use sync_detection::FieldMapping;
 
 type Decimal = rust_decimal::Decimal;
@@ -43,6 +43,58 @@ impl FromHubspot for Opportunity {
             custom: CustomFields::default(),
         })
     }
+}
+
+impl ToHubspot for Opportunity {
+    const KEY: Option<&'static str> = Some("hexsync_key");
+    const CONFLICTS: ConflictPolicy = ConflictPolicy::ASK;
+}
+
+/// A contact that can be written: text, an enumeration, a link, and what can't be written.
+#[derive(Clone, Debug, Default, PartialEq, Canonical)]
+#[canonical(entity = "person", title = "last_name")]
+pub(crate) struct Person {
+    pub(crate) last_name: Option<String>,
+    pub(crate) phone: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) created: Option<chrono::DateTime<chrono::Utc>>,
+    pub(crate) title: Option<String>,
+    pub(crate) company: Option<ExternalId>,
+    #[canonical(custom)]
+    pub(crate) custom: CustomFields,
+}
+
+impl FromHubspot for Person {
+    const OBJECT: &'static str = "contacts";
+
+    fn mapping() -> &'static [FieldMapping] {
+        const MAPPING: &[FieldMapping] = &[
+            FieldMapping::new("lastname", "last_name"),
+            FieldMapping::new("phone", "phone"),
+            FieldMapping::new("email", "email"),
+            FieldMapping::new("createdate", "created"),
+            FieldMapping::new("jobtitle", "title").read_only(),
+            FieldMapping::new("associations.companies", "company"),
+        ];
+        MAPPING
+    }
+
+    fn from_record(record: &HubspotRecord<'_>) -> Result<Self, RecordError> {
+        Ok(Self {
+            last_name: record.text("lastname")?,
+            phone: record.text("phone")?,
+            email: record.text("email")?,
+            created: record.instant("createdate")?,
+            title: record.text("jobtitle")?,
+            company: record.link("associations.companies")?,
+            custom: CustomFields::default(),
+        })
+    }
+}
+
+impl ToHubspot for Person {
+    const KEY: Option<&'static str> = Some("hexsync_key");
+    const CONFLICTS: ConflictPolicy = ConflictPolicy::ASK;
 }
 
 macro_rules! named_entity {

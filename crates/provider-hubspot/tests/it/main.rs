@@ -15,3 +15,5 @@ mod polling;
 mod windows;
 mod wire;
 mod world;
+mod writing;
+mod writing_wire;

@@ -195,11 +195,12 @@ impl Sending<'_> {
         rows: Vec<Row>,
         outcome: Result<(), CallError>,
     ) -> Result<(Vec<Row>, Vec<Row>), CallError> {
-        let at = rows[0].at;
+        let (at, id) = (rows[0].at, own_id(&rows[0]));
         let result = match outcome {
             Ok(()) => RowResult { id: None, success: true, errors: Vec::new(), created: false },
             Err(CallError::Http(HttpError::Refused { status: 412, .. })) => {
-                self.put(at, Written::Stale);
+                self.has_sent = true;
+                self.stale_or_gone(at, id).await;
                 return Ok((Vec::new(), Vec::new()));
             }
             Err(CallError::Http(HttpError::Refused { status: 400 | 404, body, .. }))
@@ -220,6 +221,14 @@ impl Sending<'_> {
             Err((Failure::Answer(answer), _)) => self.put(at, answer),
         }
         Ok((Vec::new(), Vec::new()))
+    }
+
+    /// A deletion moves the stamp as well, so that what is not as expected may be gone.
+    async fn stale_or_gone(&mut self, at: usize, id: Option<SalesforceId>) {
+        let present = self.client.versions(&self.object.name, id.as_slice()).await;
+        let is_gone = present.is_ok_and(|present| present.first().is_some_and(Option::is_none));
+        let gone = Written::Gone(DeleteEvidence::LookedUp);
+        self.put(at, if is_gone { gone } else { Written::Stale });
     }
 
     /// A call that was refused as a whole, as for a value of the wrong kind: the row at fault is found by halving.

@@ -7,7 +7,7 @@ use sync_core::{
     DeleteEvidence, ExternalId, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter,
     SourceError, Version, Written,
 };
-use wiremock::matchers::{body_json, header, method, path, query_param};
+use wiremock::matchers::{body_json, header, headers, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::entity::Opportunity;
@@ -234,20 +234,29 @@ async fn versions_are_read_right_before_several_are_written() {
 
 #[tokio::test]
 async fn salesforce_itself_compares_the_version_of_one() {
-    for (answer, expected) in [
-        (ResponseTemplate::new(204), Written::Done { id: ID.into(), version: None, created: false }),
-        (ResponseTemplate::new(412), Written::Stale),
+    let present = json!([{"SystemModstamp": "2026-01-02T10:05:00.000+0000"}]);
+    for (answer, found, expected) in [
+        (
+            ResponseTemplate::new(204),
+            &present,
+            Written::Done { id: ID.into(), version: None, created: false },
+        ),
+        (ResponseTemplate::new(412), &present, Written::Stale),
+        (ResponseTemplate::new(412), &json!([null]), Written::Gone(DeleteEvidence::LookedUp)),
         (
             ResponseTemplate::new(404).set_body_json(
                 json!([{"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}]),
             ),
+            &present,
             Written::Gone(DeleteEvidence::LookedUp),
         ),
     ] {
         let server = described().await;
+        Mock::given(path(READ)).respond_with(ok(found)).mount(&server).await;
         Mock::given(method("PATCH"))
             .and(path(format!("/services/data/v66.0/sobjects/Opportunity/{ID}")))
-            .and(header("if-unmodified-since", "Fri, 02 Jan 2026 10:04:05 GMT"))
+            // The matcher takes a comma for the end of a value.
+            .and(headers("if-unmodified-since", vec!["Fri", "02 Jan 2026 10:04:05 GMT"]))
             .and(header("sforce-call-options", "client=hexsync"))
             .respond_with(answer)
             .expect(1)

@@ -44,7 +44,7 @@ async fn write<F: SinkFixture>(f: &F, scope: &Scope, ids: &[&str]) {
 }
 
 async fn find<F: SinkFixture>(f: &F, scope: &Scope, id: &str) -> Option<LocalRow<Sample>> {
-    let mut tx = f.store().begin().await.unwrap();
+    let mut tx = f.store().begin_across_tenants().await.unwrap();
     f.sink::<Sample>(F::SAMPLES).find_many(&mut tx, scope, &[id.into()]).await.unwrap().remove(0)
 }
 

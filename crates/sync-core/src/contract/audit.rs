@@ -21,7 +21,7 @@ pub async fn runs_are_newest_first<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
     let opened = backward_runs(&*store, &scope).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let newest = store.runs(&mut tx, &scope, 2).await.unwrap();
     assert_eq!(newest.iter().map(|run| run.id).collect::<Vec<_>>(), [opened[2], opened[1]]);
 }
@@ -44,7 +44,7 @@ pub async fn items_are_paged<F: StoreFixture>(f: F) {
     record(&*store, &scope, run, &items[4..]).await;
     record(&*store, &scope, run, &items[..4]).await;
     record(&*store, &scope, other, &items).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let mut read = Vec::new();
     loop {
         let after = read.last().copied().unwrap_or(0);
@@ -194,6 +194,6 @@ async fn record_at<S: Store>(store: &S, scope: &Scope, run: RunId, items: &[RunI
 }
 
 async fn history<S: Store>(store: &S, scope: &Scope, id: &str) -> Vec<RecordedItem> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.history(&mut tx, scope, &ExternalId::from(id)).await.unwrap()
 }

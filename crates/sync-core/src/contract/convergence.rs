@@ -78,7 +78,7 @@ where
     async fn begin(f: &'f F, seed: u64, by_key: bool) -> Self {
         let store = f.store();
         let wanted = subscription(None, &format!("story {by_key} {seed}"));
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let subscription = store.add_subscription(&mut tx, &wanted).await.unwrap();
         store.commit(tx).await.unwrap();
         let clock = Arc::new(HandClock::new(at(0)));
@@ -156,7 +156,7 @@ where
     async fn edit_here(&mut self) {
         let Some(id) = self.pick_here().await else { return };
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let (editor, scope) = (self.editor(), self.scope.clone());
         editor.edit(&mut tx, &scope, &id, |sample| self.change(sample)).await.unwrap();
         store.commit(tx).await.unwrap();
@@ -165,7 +165,7 @@ where
     async fn create_here(&mut self) {
         let sample = self.sample();
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         self.editor().create(&mut tx, &self.scope, sample).await.unwrap();
         store.commit(tx).await.unwrap();
     }
@@ -173,7 +173,7 @@ where
     async fn delete_here(&mut self) {
         let Some(id) = self.pick_here().await else { return };
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         self.editor().delete(&mut tx, &self.scope, &id).await.unwrap();
         store.commit(tx).await.unwrap();
     }
@@ -197,7 +197,7 @@ where
 
     async fn rows(&self) -> BTreeMap<ExternalId, LocalRow<Sample>> {
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let listing = self.f.listing::<Sample>(F::SAMPLES);
         let listed = listing.list_live(&mut tx, &self.scope, None, 1_000).await.unwrap();
         let ids: Vec<ExternalId> = listed.into_iter().map(|row| row.external_id).collect();
@@ -251,7 +251,7 @@ where
         let Some(conflict) = conflicts.first() else { return };
         let choice = if self.chance.one_in(2) { Choice::Local } else { Choice::Remote };
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let now = at(0);
         store.decide_conflict(&mut tx, &self.scope, conflict.id, choice, &"ann".into(), now).await.unwrap();
         let due = std::slice::from_ref(&conflict.external_id);
@@ -261,7 +261,7 @@ where
 
     async fn conflicts(&self) -> Vec<Conflict> {
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         store.list_conflicts(&mut tx, &self.scope, 1_000).await.unwrap()
     }
 
@@ -328,7 +328,7 @@ where
     /// R16: the audit folds to the rows, but for what waits to be sent.
     async fn check_audit(&self, here: &BTreeMap<ExternalId, LocalRow<Sample>>) {
         let store = self.f.store();
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         for (id, row) in here {
             let waiting = store.edits_of(&mut tx, &self.scope, std::slice::from_ref(id)).await.unwrap();
             if !waiting.is_empty() {

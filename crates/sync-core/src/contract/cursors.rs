@@ -28,7 +28,7 @@ pub async fn position_comes_back<F: StoreFixture>(f: F) {
     ] {
         put(&*store, &scope, text).await;
         assert_eq!(position(&*store, &scope).await, Some(json(text)));
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let kept = store.subscription(&mut tx, None, scope.subscription).await.unwrap().unwrap();
         assert_eq!(json(kept.cursor.unwrap().as_str()), json(text));
     }
@@ -48,7 +48,7 @@ pub async fn rolled_back_position_is_gone<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
     put(&*store, &scope, "1").await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.put_cursor(&mut tx, &scope, &Cursor::new("2")).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert_eq!(position(&*store, &scope).await, Some(json("1")));
@@ -108,7 +108,7 @@ pub async fn positions_are_apart<F: StoreFixture>(f: F) {
 pub async fn unknown_subscription_is_an_error<F: StoreFixture>(f: F) {
     let store = f.store();
     let unknown = scope_of(&subscription(None, "nowhere"));
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let refused = store.cursor(&mut tx, &unknown).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
     let refused = store.put_cursor(&mut tx, &unknown, &Cursor::new("1")).await.unwrap_err();
@@ -121,6 +121,6 @@ async fn put<S: Store>(store: &S, scope: &Scope, text: &str) {
 
 /// As JSON: a store may keep it in a JSON column, which spells it anew.
 async fn position<S: Store>(store: &S, scope: &Scope) -> Option<Json> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.cursor(&mut tx, scope).await.unwrap().map(|cursor| json(cursor.as_str()))
 }

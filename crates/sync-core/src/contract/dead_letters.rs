@@ -43,11 +43,11 @@ pub async fn letters_come_back_whole<F: StoreFixture>(f: F) {
 pub async fn letter_and_position_go_together<F: StoreFixture>(f: F) {
     let store = f.store();
     let (scope, run) = start(&*store).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.park(&mut tx, &scope, &[letter(run, "r1")]).await.unwrap();
     store.put_cursor(&mut tx, &scope, &Cursor::new("1")).await.unwrap();
     store.rollback(tx).await.unwrap();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.count_open(&mut tx, &scope).await.unwrap(), 0);
     assert_eq!(store.cursor(&mut tx, &scope).await.unwrap(), None);
 }
@@ -131,7 +131,7 @@ pub async fn open_letters_are_found_by_record<F: StoreFixture>(f: F) {
         store.resolve(tx, &scope, &[letters[2].id], Resolution::Applied, at(9)).await.unwrap();
     })
     .await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let asked = ["r2", "r3", "never parked"].map(ExternalId::from);
     assert_eq!(store.open_letters(&mut tx, &scope, &asked).await.unwrap(), letters[1..2]);
     assert!(store.open_letters(&mut tx, &scope, &[]).await.unwrap().is_empty());
@@ -154,7 +154,7 @@ pub async fn due_letters_are_oldest_first<F: StoreFixture>(f: F) {
         waiting("e", 4, 10),
     ];
     park(&*store, &scope, &letters).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     for (seconds, limit, expected) in
         [(12, 10, &["b", "c", "a", "e"][..]), (12, 2, &["b", "c"]), (9, 10, &[])]
     {
@@ -178,7 +178,7 @@ pub async fn closed_letters_are_gone<F: StoreFixture>(f: F) {
     .await;
     assert_eq!(list(&*store, &scope, &DeadLetterFilter::default()).await, letters[1..2]);
     assert_eq!(count(&*store, &scope).await, 1);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.due(&mut tx, &scope, at(1_000), 10).await.unwrap(), letters[1..2]);
 }
 
@@ -191,7 +191,7 @@ pub async fn listed_by_each_filter<F: StoreFixture>(f: F) {
         let expected: Vec<_> = expected.into_iter().map(|n| letters[n].clone()).collect();
         assert_eq!(read, expected, "{filter:?}");
     }
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let first = store.list(&mut tx, &scope, &DeadLetterFilter::default(), 1).await.unwrap();
     assert_eq!(first, letters[..1]);
 }
@@ -201,7 +201,7 @@ pub async fn made_due_by_each_filter<F: StoreFixture>(f: F) {
     let store = f.store();
     let (scope, letters) = three_kinds(&*store).await;
     for (filter, expected) in filters(&letters) {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         assert!(store.due(&mut tx, &scope, at(70), 10).await.unwrap().is_empty());
         let made = store.make_due(&mut tx, &scope, &filter, at(70)).await.unwrap();
         assert_eq!(made, expected.len() as u64, "{filter:?}");
@@ -318,11 +318,11 @@ async fn park<S: Store>(store: &S, scope: &Scope, letters: &[DeadLetter]) {
 }
 
 async fn list<S: Store>(store: &S, scope: &Scope, filter: &DeadLetterFilter) -> Vec<DeadLetter> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.list(&mut tx, scope, filter, 100).await.unwrap()
 }
 
 async fn count<S: Store>(store: &S, scope: &Scope) -> u64 {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.count_open(&mut tx, scope).await.unwrap()
 }

@@ -23,7 +23,7 @@ pub async fn rolled_back_events_stay_in<F: StoreFixture>(f: F) {
     let (store, emitter) = (f.store(), f.emitter());
     let scope = subscribe(&*store).await;
     let run = open_run(&*store, &scope).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     emitter.emit(&mut tx, &scope, &[event(run, &"r1".into(), "a")]).await.unwrap();
     store.rollback(tx).await.unwrap();
     assert!(f.published().await.is_empty());

@@ -49,7 +49,7 @@ pub async fn one_of_two_gets_it<F: StoreFixture>(f: F) {
 pub async fn rolled_back_lease_is_free<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     held(store.acquire(&mut tx, &scope, &"a".into(), at(0), TTL).await.unwrap());
     store.rollback(tx).await.unwrap();
     held(acquire(&*store, &scope, "b", 1).await);
@@ -146,7 +146,7 @@ pub async fn open_renewal_keeps_rivals_out<F: StoreFixture>(f: F) {
     let lease = held(acquire(&*store, &scope, "a", 0).await);
     let (renewed, is_renewed) = oneshot::channel();
     let batch = async {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         store.renew(&mut tx, &scope, &lease, at(29)).await.unwrap();
         renewed.send(()).unwrap();
         // Gives the rival the time to run into the lock. Were it too short, the case would still hold.
@@ -166,7 +166,7 @@ async fn acquire<S: Store>(store: &S, scope: &Scope, holder: &str, seconds: i64)
 }
 
 async fn renew<S: Store>(store: &S, scope: &Scope, lease: &Lease, seconds: i64) -> Result<(), StoreError> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = store.renew(&mut tx, scope, lease, at(seconds)).await;
     if answer.is_ok() {
         store.commit(tx).await.unwrap();

@@ -43,7 +43,7 @@ where
 {
     let store = f.store();
     let scope = subscribe(&*store).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.append_edits(&mut tx, &scope, &[edit("r1", EditOperation::Update, 1)]).await.unwrap();
     store.put_standings(&mut tx, &scope, &[standing("r1", 0, 9)]).await.unwrap();
     store.open_conflicts(&mut tx, &scope, &[conflict("r1", None)]).await.unwrap();
@@ -132,7 +132,7 @@ where
     })
     .await;
     assert_eq!(standings(&*store, &scope, &["r1", "r2", "r3"]).await, [full.clone(), bare.clone()]);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.waiting(&mut tx, &scope, 5).await.unwrap(), [bare.clone(), full.clone()]);
     assert_eq!(store.waiting(&mut tx, &scope, 1).await.unwrap(), [bare]);
     store.rollback(tx).await.unwrap();
@@ -163,14 +163,14 @@ where
     assert_eq!(edits_of(&*store, &scope, &["006A", "local:1"]).await.len(), 1);
     assert_eq!(standings(&*store, &scope, &["006A", "local:1"]).await, [standing("006A", 1, 5)]);
     assert_eq!(conflicts(&*store, &scope).await[0].external_id.as_str(), "006A");
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let asked = ["local:2", "local:1"].map(ExternalId::from);
     // A child of another entity asks for its parent.
     let other = Scope { entity: "sample_parent", ..scope.clone() };
     assert_eq!(store.adopted_ids(&mut tx, &other, &asked).await.unwrap(), [adoption]);
 }
 
-/// INV-LOC-5, INV-CON-3: connection and entity keep edits, standings and questions apart.
+/// INV-LOC-5, INV-CFL-3: connection and entity keep edits, standings and questions apart.
 pub async fn waiting_changes_are_of_the_connection_and_entity<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -182,7 +182,7 @@ where
     strangers(&*store, &one, &others).await;
 }
 
-/// INV-LOC-5, INV-CON-3: tenants see and touch nothing of each other's.
+/// INV-LOC-5, INV-CFL-3: tenants see and touch nothing of each other's.
 pub async fn waiting_changes_are_of_the_tenant<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -193,7 +193,7 @@ where
     strangers(&*store, &one, &[other]).await;
     if F::REFUSES_MISSING_TENANT {
         let nobody = Scope { tenant: None, ..one };
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let edits = [edit("r1", EditOperation::Update, 1)];
         let refused = store.append_edits(&mut tx, &nobody, &edits).await;
         assert!(matches!(refused, Err(StoreError::MissingTenantId(_))), "{refused:?}");
@@ -202,7 +202,7 @@ where
     }
 }
 
-/// INV-CON-1: asking again replaces the values and takes back a decision, under the same id.
+/// INV-CFL-1: asking again replaces the values and takes back a decision, under the same id.
 pub async fn asking_again_replaces<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -229,7 +229,7 @@ where
     assert_eq!(sorted(conflicts(&*store, &scope).await), sorted(vec![whole, replaced]));
 }
 
-/// INV-CON-2: a closed question is gone and can't be decided; a later one is a new one.
+/// INV-CFL-2: a closed question is gone and can't be decided; a later one is a new one.
 pub async fn closed_questions_are_gone<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -244,7 +244,7 @@ where
     })
     .await;
     assert_eq!(conflicts(&*store, &scope).await, []);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let decided =
         store.decide_conflict(&mut tx, &scope, first.id, Choice::Remote, &"ann".into(), at(9)).await;
     assert!(matches!(decided, Err(StoreError::NotFound { .. })), "{decided:?}");
@@ -327,27 +327,27 @@ async fn append<S: WritebackStore>(store: &S, scope: &Scope, edits: &[NewEdit]) 
 
 async fn edits_of<S: WritebackStore>(store: &S, scope: &Scope, ids: &[&str]) -> Vec<LocalEdit> {
     let ids: Vec<ExternalId> = ids.iter().map(|id| ExternalId::from(*id)).collect();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.edits_of(&mut tx, scope, &ids).await.unwrap()
 }
 
 /// The records of the edits that are due, in the order of the edits.
 async fn due<S: WritebackStore>(store: &S, scope: &Scope, now: i64, limit: u32) -> Vec<String> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let edits = store.due_edits(&mut tx, scope, at(now), limit).await.unwrap();
     edits.iter().map(|edit| edit.edit.external_id.to_string()).collect()
 }
 
 async fn standings<S: WritebackStore>(store: &S, scope: &Scope, ids: &[&str]) -> Vec<Standing> {
     let ids: Vec<ExternalId> = ids.iter().map(|id| ExternalId::from(*id)).collect();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let mut found = store.standings(&mut tx, scope, &ids).await.unwrap();
     found.sort_by(|a, b| a.external_id.cmp(&b.external_id));
     found
 }
 
 async fn conflicts<S: WritebackStore>(store: &S, scope: &Scope) -> Vec<Conflict> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.list_conflicts(&mut tx, scope, 100).await.unwrap()
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::emitter::event as change;
 use super::fixture::{StoreFixture, TxOf};
-use super::setup::{at, commit, open_run, subscribe};
+use super::setup::{at, open_run, subscribe};
 use crate::{
     AfterFailure, ClaimId, ClaimKey, ClaimRequest, ClaimedEvent, ConsumerName, DeliveryStore, EventBody,
     EventId, FailedDelivery, Lane, Outbox, OutboxEvent, OutboxSignal, ParkedFilter, QueueState, RecordRef,
@@ -42,7 +42,7 @@ pub async fn committed_events_reach_every_consumer<F: OutboxFixture>(f: F) {
         store.publish(tx, &[]).await.unwrap();
     })
     .await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.publish(&mut tx, &[message(8, Some("r1"))]).await.unwrap();
     store.rollback(tx).await.unwrap();
     for consumer in ["one", "two"] {
@@ -194,13 +194,13 @@ pub async fn rolled_back_claim_is_free<F: OutboxFixture>(f: F) {
     register(&f, "one", &[Lane::Change]).await;
     publish(&f, &[message(1, Some("r1"))]).await;
     let store = f.store();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let taken = store.claim(&mut tx, &request("one", Lane::Change, 0, 10)).await.unwrap();
     assert_eq!(taken.len(), 1);
     store.rollback(tx).await.unwrap();
     let (key, claimed) = claim(&f, "one", Lane::Change, 0, 10).await;
     assert_eq!(claimed.len(), 1);
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert_eq!(store.acknowledge(&mut tx, &key, &[claimed[0].position]).await.unwrap(), 1);
     store.rollback(tx).await.unwrap();
     assert_eq!(acknowledge(&f, &key, &claimed).await, 1);
@@ -241,8 +241,8 @@ pub async fn consumers_and_lanes_are_apart<F: OutboxFixture>(f: F) {
     assert_eq!(of(&claim(&f, "one", Lane::Outbound, 0, 10).await.1), [3]);
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [1, 2]);
     let store = f.store();
-    assert!(commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
-    assert!(!commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
+    assert!(commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
+    assert!(!commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
     publish(&f, &[message(4, Some("r1"))]).await;
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [4]);
     assert!(claim(&f, "one", Lane::Change, 1_000, 10).await.1.is_empty());
@@ -403,7 +403,7 @@ pub async fn events_keep_their_tenant<F: OutboxFixture>(f: F) {
     let store = f.store();
     register(&f, "one", &[Lane::Change]).await;
     if F::REFUSES_MISSING_TENANT {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         assert!(store.publish(&mut tx, &[message(1, Some("r1"))]).await.is_err());
     }
     let of_tenant = |tenant: &str, n| OutboxEvent { tenant: Some(tenant.into()), ..message(n, Some("r1")) };
@@ -464,6 +464,14 @@ fn request(consumer: &str, lane: Lane, now: i64, limit: u32) -> ClaimRequest {
         until,
         limit,
     }
+}
+
+/// Runs `work` in a transaction of its own for all tenants and commits.
+async fn commit<S: UnitOfWork, R>(store: &S, work: impl AsyncFnOnce(&mut S::Tx) -> R) -> R {
+    let mut tx = store.begin_across_tenants().await.unwrap();
+    let answer = work(&mut tx).await;
+    store.commit(tx).await.unwrap();
+    answer
 }
 
 async fn register<F: OutboxFixture>(f: &F, consumer: &str, lanes: &[Lane]) {

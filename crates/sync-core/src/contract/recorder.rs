@@ -54,7 +54,7 @@ pub async fn items_come_with_their_transaction<F: StoreFixture>(f: F) {
     let run = open_run(&*store, &scope).await;
     let items: Vec<_> = (1..).zip(["r3", "r1", "r3"]).map(|(seq, id)| item(seq, id)).collect();
     commit(&*store, async |tx| store.record_items(tx, &scope, run, &items[..2], at(1)).await.unwrap()).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.record_items(&mut tx, &scope, run, &items[2..], at(2)).await.unwrap();
     store.rollback(tx).await.unwrap();
     let read = read_items(&*store, &scope, run).await;
@@ -185,7 +185,7 @@ pub async fn rolled_back_batch_comes_again<F: StoreFixture>(f: F) {
     let store = f.store();
     let scope = subscribe(&*store).await;
     let run = open_run(&*store, &scope).await;
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     assert!(store.record_progress(&mut tx, &scope, run, 1, &counts(), None).await.unwrap());
     store.rollback(tx).await.unwrap();
     assert!(progress(&*store, &scope, run, 1, counts(), "1").await.unwrap());
@@ -277,7 +277,7 @@ async fn progress<S: Store>(
     counts: Counts,
     cursor: &str,
 ) -> Result<bool, StoreError> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let cursor = Cursor::new(cursor);
     let answer = store.record_progress(&mut tx, scope, run, batch, &counts, Some(&cursor)).await;
     if answer.is_ok() {
@@ -287,7 +287,7 @@ async fn progress<S: Store>(
 }
 
 async fn close<S: Store>(store: &S, scope: &Scope, run: RunId) -> Result<(), StoreError> {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let answer = store.close_run(&mut tx, scope, run, &end()).await;
     if answer.is_ok() {
         store.commit(tx).await.unwrap();

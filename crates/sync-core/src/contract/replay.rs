@@ -60,7 +60,7 @@ pub async fn audit_folds_to_the_row<F: SinkFixture>(f: F) {
 pub(super) async fn folds<F: SinkFixture>(f: &F, table: &'static TableDef, scope: &Scope, id: &str) {
     let row = find::<F, Sample>(f, table, scope, &[id.into()]).await.pop().flatten().unwrap();
     let store = f.store();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let history = store.history(&mut tx, scope, &id.into()).await.unwrap();
     let told = fold(&history, None).unwrap();
     let different = told.differences(&image(&row.record, row.deleted));
@@ -78,7 +78,7 @@ pub(super) async fn sync<F: SinkFixture, T: Canonical>(
     let builder = ExecuteSync::<T, <F as StoreFixture>::Store>::builder();
     let engine = builder.store(f.store()).sink(f.sink::<T>(table)).source(source).build().unwrap();
     let store = f.store();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let found = store.subscription(&mut tx, scope.tenant.as_ref(), scope.subscription).await.unwrap();
     store.rollback(tx).await.unwrap();
     let report = engine.execute(RunRequest::new(found.unwrap(), scope.provider.clone())).await.unwrap();

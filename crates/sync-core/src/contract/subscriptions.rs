@@ -68,7 +68,7 @@ pub async fn simultaneous_adds_agree<F: StoreFixture>(f: F) {
     let store = f.store();
     let (a, b) = (subscription(None, "a"), subscription(None, "a"));
     let add = async |wanted: Subscription| {
-        let mut tx = store.begin().await.unwrap();
+        let mut tx = store.begin_across_tenants().await.unwrap();
         let added = store.add_subscription(&mut tx, &wanted).await.unwrap();
         store.commit(tx).await.unwrap();
         added
@@ -103,7 +103,7 @@ pub async fn pausing_is_kept<F: StoreFixture>(f: F) {
 /// Pausing what does not exist says so.
 pub async fn pausing_an_unknown_one_is_an_error<F: StoreFixture>(f: F) {
     let store = f.store();
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     let refused = store.set_paused(&mut tx, None, subscription(None, "a").id, true).await.unwrap_err();
     assert!(matches!(refused, StoreError::NotFound { .. }), "{refused:?}");
 }
@@ -112,6 +112,6 @@ async fn all<S>(store: &S) -> Vec<Subscription>
 where
     S: UnitOfWork + SubscriptionStore<<S as UnitOfWork>::Tx>,
 {
-    let mut tx = store.begin().await.unwrap();
+    let mut tx = store.begin_across_tenants().await.unwrap();
     store.subscriptions(&mut tx, None).await.unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::fields;
 use super::stance::{Asked, Stance, instant_of};
 use crate::{
-    Canonical, ChangedFields, Conflict, ConflictKind, ConflictPolicy, DeleteEvidence, EditOperation,
+    Canonical, ChangedFields, Conflict, ConflictKind, ConflictPolicy, DeleteEvidence, EditId, EditOperation,
     ExternalId, Fetched, FieldSet, FoldedEdit, FoldedField, Intent, IntentId, LocalEdit, LocalId, LocalRow,
     RemoteOp, Standing, Verdict, Version, field_index,
 };
@@ -14,6 +14,8 @@ use crate::{
 pub(super) struct Claim<T> {
     pub folded: FoldedEdit,
     pub edits: Vec<LocalEdit>,
+    /// The last edit there is, which of a create in doubt is not looked at yet.
+    pub last: EditId,
     pub standing: Option<Standing>,
     pub conflicts: Vec<Conflict>,
     pub row: Option<LocalRow<T>>,
@@ -64,7 +66,10 @@ pub(super) struct Rules<'a> {
 /// Of a create in doubt, only what was sent is looked at until it is known what became of it.
 pub(super) fn restrict(edits: Vec<LocalEdit>, standing: Option<&Standing>) -> Vec<LocalEdit> {
     match standing.and_then(|standing| standing.intent.as_ref()) {
-        Some(intent) if intent.operation == EditOperation::Create => {
+        Some(intent)
+            if intent.operation == EditOperation::Create
+                && edits.iter().any(|edit| intent.edits.contains(&edit.id)) =>
+        {
             edits.into_iter().filter(|edit| intent.edits.contains(&edit.id)).collect()
         }
         _ => edits,
@@ -286,6 +291,14 @@ impl<T: Canonical> Step<T> {
             }
             _ => None,
         }
+    }
+
+    /// Decisions to send a create again are used up before it is sent: should its answer be lost again, it is asked again.
+    pub(super) fn used_decisions(&self) -> impl Iterator<Item = crate::ConflictId> + '_ {
+        let sends = matches!(self.what, What::Send { op: RemoteOp::Create { .. }, .. });
+        let doubts =
+            self.claim.conflicts.iter().filter(|conflict| conflict.kind == ConflictKind::CreateInDoubt);
+        doubts.filter(move |_| sends).map(|conflict| conflict.id)
     }
 
     /// Questions that are no longer asked.

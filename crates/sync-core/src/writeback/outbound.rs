@@ -10,10 +10,10 @@ use super::fields;
 use super::record::{Fate, RecordError};
 use crate::engine::ActiveRun;
 use crate::{
-    BuildError, Canonical, ChangedFields, ConflictPolicy, EditOperation, ExecuteSync, ExternalId, Fetched,
-    LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport, RunRequest,
-    SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder, WritebackPorts,
-    Written, fold_edits,
+    BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,
+    Fetched, LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport,
+    RunRequest, SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder,
+    WritebackPorts, Written, fold_edits,
 };
 
 /// How outbound runs behave.
@@ -176,10 +176,11 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             let standing = standings.iter().find(|standing| standing.external_id == *id).cloned();
             let own: Vec<LocalEdit> =
                 edits.iter().filter(|edit| edit.edit.external_id == *id).cloned().collect();
+            let last = own.last().map(|edit| edit.id).unwrap_or_default();
             let own = restrict(own, standing.as_ref());
             let Some(folded) = fold_edits(&own).pop() else { continue };
             let conflicts = conflicts.iter().filter(|c| c.external_id == *id).cloned().collect();
-            claims.push(Claim { folded, edits: own, standing, conflicts, row });
+            claims.push(Claim { folded, edits: own, last, standing, conflicts, row });
         }
         let parents = placeholders(&claims);
         let adopted = match parents.is_empty() {
@@ -256,7 +257,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             Some(Standing {
                 external_id: step.claim.folded.external_id.clone(),
                 intent: Some(intent.clone()),
-                seen: step.last_edit(),
+                seen: step.claim.last,
                 attempts: earlier.map_or(0, |earlier| earlier.attempts),
                 // Should the process die now, the next run looks at once.
                 next_attempt_at: self.engine.clock.now(),
@@ -272,6 +273,8 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         let mut tx = ports.unit_of_work.begin_for(run.scope.tenant.as_ref()).await?;
         ports.leases.renew(&mut tx, &run.scope, &run.lease, self.engine.clock.now()).await?;
         self.ports.changes.put_standings(&mut tx, &run.scope, &standings).await?;
+        let used: Vec<ConflictId> = steps.iter().flat_map(Step::used_decisions).collect();
+        self.ports.conflicts.close_conflicts(&mut tx, &run.scope, &used, self.engine.clock.now()).await?;
         let echoes: Vec<(ExternalId, T)> = steps.iter().filter_map(Step::expected).collect();
         if let (Some(recorder), false) = (&self.recorder, echoes.is_empty())
             && let Err(error) = recorder.record_writes(&mut tx, &run.scope, &echoes).await
@@ -402,10 +405,6 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
 }
 
 impl<T: Canonical> Step<T> {
-    pub(super) fn last_edit(&self) -> crate::EditId {
-        self.claim.edits.last().map(|edit| edit.id).unwrap_or_default()
-    }
-
     /// The version of what the CRM held.
     pub(super) fn remote_version(&self) -> Option<Version> {
         self.remote.as_ref().and_then(|(_, version)| *version)

@@ -400,7 +400,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             Standing {
                 external_id: outcome.id.clone(),
                 intent,
-                seen: step.last_edit(),
+                seen: step.claim.last,
                 attempts,
                 next_attempt_at: now + wait,
                 error_class,
@@ -511,8 +511,8 @@ fn real_id<T>(step: &Step<T>, fate: &Fate) -> ExternalId {
 
 /// What was edited since the step was claimed.
 fn later_edits<T: Canonical>(step: &Step<T>, edits: &[&LocalEdit]) -> Vec<FoldedEdit> {
-    let last = step.last_edit();
-    fold_edits(edits.iter().copied().filter(|edit| edit.id > last))
+    let carried = &step.claim.folded.edits;
+    fold_edits(edits.iter().copied().filter(|edit| !carried.contains(&edit.id)))
 }
 
 fn upsert<T>(

@@ -232,6 +232,41 @@ pub struct ProviderSync {
     /// Which way records go.
     #[serde(default)]
     pub direction: Direction,
+    /// The remote field that holds our key: records are made by it, so that a create that is tried again makes no
+    /// second one. At Salesforce a custom field of text, unique and external id; at HubSpot a property with unique
+    /// values. Only where records go to the CRM.
+    #[serde(default)]
+    pub key: Option<String>,
+    /// Whose value counts when a field was changed on both sides. Only with `direction: bidirectional`.
+    #[serde(default)]
+    pub conflicts: Option<ConflictConfig>,
+}
+
+/// Whose value counts when a field was changed on both sides since they last agreed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictConfig {
+    /// The rule of fields that are not named, and of deletions against changes.
+    #[serde(default)]
+    pub default: ConflictWord,
+    /// Fields and relationships with rules of their own; customers' own fields are `custom.<name>`.
+    #[serde(default)]
+    pub fields: IndexMap<String, ConflictWord>,
+}
+
+/// Whose value counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ConflictWord {
+    /// The later change's; the CRM's where it does not say when a record was changed.
+    Newest,
+    /// Ours; theirs is written over.
+    Local,
+    /// Theirs; our change is given up.
+    Remote,
+    /// Nobody's: the field is held back until a person decides.
+    #[default]
+    Ask,
 }
 
 /// Which way records go.
@@ -245,6 +280,20 @@ pub enum Direction {
     Outbound,
     /// Both ways.
     Bidirectional,
+}
+
+impl Direction {
+    /// Whether records come from the CRM.
+    #[must_use]
+    pub const fn reads(self) -> bool {
+        matches!(self, Self::Inbound | Self::Bidirectional)
+    }
+
+    /// Whether records go to the CRM.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Outbound | Self::Bidirectional)
+    }
 }
 
 /// How changes are noticed at one provider.

@@ -27,6 +27,7 @@ mod access;
 mod check;
 mod config;
 mod de;
+mod event;
 mod file;
 mod node;
 mod problem;
@@ -39,9 +40,10 @@ mod suggest;
 
 pub use access::{FieldRead, FieldView, ProviderView, pascal_case, snake_case};
 pub use config::{
-    ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig, FieldConfig, Mode,
-    ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
+    ConflictConfig, ConflictWord, ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig,
+    FieldConfig, Mode, ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
 };
+pub use event::{EventConfig, EventDirection, EventFile};
 pub use file::{EntityFile, EntityNames, KnownEntities};
 pub use problem::{Problem, Problems};
 pub use reference::reference_markdown;

@@ -23,6 +23,7 @@ const SECTIONS: &[(&str, &str, &str)] = &[
     ),
     ("Sync", "SyncConfig", "`sync`"),
     ("A provider", "ProviderSync", "`sync.providers.<key>`"),
+    ("Conflicts", "ConflictConfig", "`sync.providers.<key>.conflicts`"),
     ("Detection", "ProviderDetection", "`detection.<key>`"),
     ("Polling", "PollConfig", "`detection.<key>.poll`"),
     ("Webhooks", "WebhookConfig", "`detection.<key>.webhook`"),

@@ -9,7 +9,7 @@ use rust_decimal::Decimal;
 use sync_core::FieldKind;
 use sync_core::value::{parse_decimal, parse_instant};
 
-use super::FieldRead;
+use super::{ConflictConfig, ConflictWord, FieldRead};
 use crate::transform::{Otherwise, ValueMap};
 use crate::{
     CursorConfig, CursorKind, DetectionConfig, DetectionMode, FieldMapping, Filter, FilterOp, FilterValue,
@@ -55,6 +55,25 @@ impl FieldMapping {
         let transforms: Vec<String> = self.transforms.iter().map(Transform::to_rust).collect();
         let transforms = transforms.join(", ");
         format!("FieldMapping::through({source}, {target}, const {{ &[{transforms}] }}){read_only}")
+    }
+}
+
+impl ConflictConfig {
+    /// The constant expression: `ConflictPolicy::ASK`, or the policy with `ConflictRule`s.
+    #[must_use]
+    pub fn to_rust(&self) -> String {
+        if *self == Self::default() {
+            return "ConflictPolicy::ASK".to_owned();
+        }
+        let rule = |word: ConflictWord| match word {
+            ConflictWord::Newest => "ConflictRule::Newest",
+            ConflictWord::Local => "ConflictRule::LocalWins",
+            ConflictWord::Remote => "ConflictRule::RemoteWins",
+            ConflictWord::Ask => "ConflictRule::Ask",
+        };
+        let fields: Vec<_> =
+            self.fields.iter().map(|(name, word)| format!("({}, {})", text(name), rule(*word))).collect();
+        format!("ConflictPolicy {{ default: {}, fields: &[{}] }}", rule(self.default), fields.join(", "))
     }
 }
 

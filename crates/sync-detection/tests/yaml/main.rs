@@ -6,6 +6,7 @@ mod mistakes;
 mod robust;
 mod schema;
 mod syntax;
+mod writing;
 
 use std::path::Path;
 

@@ -20,7 +20,7 @@ pub(super) fn statement(columns: &Columns) -> Sql {
          and own.external_id = w.value ->> 0 and not exists (select 1 from {table} as taken \
          where taken.tenant_id = ?1 and taken.connection_id = ?2 and taken.external_id = w.value ->> 1)) \
          update {table} as t set external_id = wanted.id, updated_at = ?4 from wanted where t.rowid = wanted.at \
-         returning t.external_id"
+         returning external_id"
     ))
 }
 

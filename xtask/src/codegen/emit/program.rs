@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::codegen::model::{Entity, Model};
+use crate::codegen::model::{Entity, Model, Provider};
 use crate::codegen::names::{doc, literal, product, snake};
 
 pub(super) fn file(model: &Model) -> String {
@@ -34,7 +34,8 @@ pub(crate) enum Entity {\n"
     let providers: String = entities
         .iter()
         .map(|entity| {
-            let keys: Vec<_> = entity.providers.iter().map(|provider| literal(&provider.key)).collect();
+            let read = entity.providers.iter().filter(|provider| provider.reads());
+            let keys: Vec<_> = read.map(|provider| literal(&provider.key)).collect();
             format!("Self::{} => &[{}],\n", entity.ty(), keys.join(", "))
         })
         .collect();
@@ -73,7 +74,7 @@ impl Entity {{
         Self::ALL.into_iter().filter(|entity| entity.providers().contains(&provider){standard}).collect()
     }}
 
-    /// The keys of the providers that have it.
+    /// The keys of the providers from which it comes.
     pub(crate) const fn providers(self) -> &'static [&'static str] {{
         match self {{
 {providers}        }}
@@ -162,8 +163,26 @@ fn arm(entity: &Entity) -> String {
 }
 
 fn of_provider(provider: &str, entities: &[&Entity]) -> String {
+    let module = snake(provider);
+    let reads = |one: &Provider| one.has_crate && one.base == module;
+    let writes = |one: &Provider| reads(one) && one.sync.direction.reads() && one.sync.direction.writes();
+    let mut text = choice(provider, "entity", "does not have", entities, reads);
+    if entities.iter().any(|entity| entity.providers.iter().any(writes)) {
+        text += &choice(provider, "both_ways", "does not take changes of", entities, writes);
+    }
+    text
+}
+
+/// A macro that tells apart the entities of which one provider says yes.
+fn choice(
+    provider: &str,
+    name: &str,
+    lacks: &str,
+    entities: &[&Entity],
+    says: impl Fn(&Provider) -> bool,
+) -> String {
     let (module, product) = (snake(provider), product(provider));
-    let serves = |entity: &&&Entity| entity.providers.iter().any(|one| one.has_crate && one.base == module);
+    let serves = |entity: &&&Entity| entity.providers.iter().any(&says);
     let mut arms: String = entities.iter().filter(serves).map(|entity| arm(entity)).collect();
     let others: Vec<_> = entities
         .iter()
@@ -175,17 +194,17 @@ fn of_provider(provider: &str, entities: &[&Entity]) -> String {
     }
     format!(
         "
-/// `{module}_entity!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
-/// or the other one for an entity that {product} does not have.
+/// `{module}_{name}!(entity, T => expression, else other)`: the expression with `T` standing for the entity's type,
+/// or the other one for an entity that {product} {lacks}.
 #[allow(unused_macros, reason = \"the program decides where it tells providers apart\")]
-macro_rules! {module}_entity {{
+macro_rules! {module}_{name} {{
     ($entity:expr, $T:ident => $body:expr, else $other:expr) => {{
         match $entity {{
 {arms}        }}
     }};
 }}
 #[allow(unused_imports, reason = \"as the macro\")]
-pub(crate) use {module}_entity;
+pub(crate) use {module}_{name};
 "
     )
 }

@@ -10,7 +10,10 @@ pub(super) fn file(entity: &Entity, provider: &Provider) -> String {
     let (many, product) = (entity.many(), &provider.product);
     let mapping: String = config.mapping.iter().map(|mapping| mapping.to_rust() + ",\n").collect();
     let detection = config.to_rust("MAPPING");
-    let record = if provider.has_crate { record(entity, provider) } else { String::new() };
+    let mut record = if provider.has_crate { record(entity, provider) } else { String::new() };
+    if provider.writes() {
+        record += &writing(entity, provider);
+    }
     format!(
         "//! {product}'s `{}` as {many}: which field fills which, and how changes are noticed.
 
@@ -53,9 +56,18 @@ fn imports(provider: &Provider, always: &str, record: &str) -> String {
         let (base, prefix) = (&provider.base, provider.prefix());
         let _ = writeln!(
             text,
-            "#[cfg(feature = \"{}\")]\nuse provider_{base}::{{From{prefix}, RecordError, {prefix}Record}};",
-            provider.feature()
+            "#[cfg(feature = \"{}\")]\nuse provider_{base}::{{From{prefix}, RecordError, {prefix}Record{}}};",
+            provider.feature(),
+            if provider.writes() { format!(", To{prefix}") } else { String::new() }
         );
+        if provider.writes() {
+            let rule = if uses(record, "ConflictRule") { ", ConflictRule" } else { "" };
+            let _ = writeln!(
+                text,
+                "#[cfg(feature = \"{}\")]\nuse sync_core::{{ConflictPolicy{rule}}};",
+                provider.feature()
+            );
+        }
         if !names.contains(&"transform") && uses(record, "transform") {
             let _ = writeln!(
                 text,
@@ -121,5 +133,24 @@ impl From{name} for crate::{ty} {{
 ",
         provider.feature(),
         literal(&provider.sync.remote_entity)
+    )
+}
+
+/// `impl ToSalesforce for …`.
+fn writing(entity: &Entity, provider: &Provider) -> String {
+    let key = provider.sync.key.as_deref();
+    let key = key.map_or_else(|| "None".to_owned(), |key| format!("Some({})", literal(key)));
+    format!(
+        "
+#[cfg(feature = \"{}\")]
+impl To{} for crate::{} {{
+    const KEY: Option<&'static str> = {key};
+    const CONFLICTS: ConflictPolicy = {};
+}}
+",
+        provider.feature(),
+        provider.prefix(),
+        entity.ty(),
+        provider.sync.conflicts.clone().unwrap_or_default().to_rust()
     )
 }

@@ -7,12 +7,11 @@ use sync_detection::DetectionMode;
 use crate::codegen::model::{Entity, Provider};
 use crate::codegen::names::literal;
 
-/// The providers that are asked through a fetcher: all but webhooks.
+/// The providers that are asked through a fetcher: all but webhooks, and those that are only written to.
 pub(super) fn polled(entity: &Entity) -> impl Iterator<Item = &Provider> {
-    entity
-        .providers
-        .iter()
-        .filter(|provider| !matches!(provider.detection.config.mode, DetectionMode::Webhook(_)))
+    entity.providers.iter().filter(|provider| {
+        provider.reads() && !matches!(provider.detection.config.mode, DetectionMode::Webhook(_))
+    })
 }
 
 pub(super) fn file(entity: &Entity) -> String {
@@ -38,6 +37,7 @@ pub(super) fn file(entity: &Entity) -> String {
 /// How a provider's changes are noticed, in a word.
 fn noticed(provider: &Provider) -> &'static str {
     match provider.detection.config.mode {
+        _ if !provider.reads() => "only written to",
         DetectionMode::Poll(_) => "polled",
         DetectionMode::Webhook(_) => "told by webhooks",
         DetectionMode::Cdc(_) => "read from the change stream",

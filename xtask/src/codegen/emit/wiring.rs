@@ -15,8 +15,10 @@ fn served(entity: &Entity) -> impl Iterator<Item = &Provider> {
 pub(super) fn entity(model: &Model, entity: &Entity) -> String {
     let (ty, name, many) = (entity.ty(), entity.name(), entity.many());
     let krate = snake(&entity.package());
-    let features: Vec<_> =
-        served(entity).map(|provider| format!("feature = \"{}\"", provider.feature())).collect();
+    let features: Vec<_> = served(entity)
+        .filter(|provider| provider.reads())
+        .map(|provider| format!("feature = \"{}\"", provider.feature()))
+        .collect();
     let mut text =
         format!("//! {}: the stores that keep them, and where they come from.\n\n", capitalised(&many));
     let polled = super::providers::polled(entity).next().is_some();
@@ -61,7 +63,12 @@ impl<S: Store + EntityStore<{ty}>> SyncModule<S> {{
 "
     );
     for provider in served(entity) {
-        text += &from_provider(entity, provider);
+        if provider.reads() {
+            text += &from_provider(entity, provider);
+        }
+        if provider.writes() {
+            text += &to_provider(entity, provider);
+        }
     }
     for store in model.stores_of(entity) {
         let _ = write!(
@@ -106,6 +113,22 @@ pub fn {name}_reconcile_from_{base}<S: EntityStore<{ty}>>(
     )
 }
 
+fn to_provider(entity: &Entity, provider: &Provider) -> String {
+    let (ty, name, many) = (entity.ty(), entity.name(), entity.many());
+    let Provider { base, product, .. } = provider;
+    let (feature, prefix) = (provider.feature(), provider.prefix());
+    format!(
+        "
+/// Writes {many} to {product}.
+#[cfg(feature = \"{feature}\")]
+#[must_use]
+pub fn {name}_to_{base}(crm: &{prefix}Client) -> std::sync::Arc<dyn sync_core::RemoteWriter<{ty}>> {{
+    crate::{base}::writer(crm)
+}}
+"
+    )
+}
+
 /// `generated/mod.rs`: modules and exports.
 pub(super) fn module(model: &Model) -> String {
     let mut text = "//! One file per entity and one per provider, alike but for their names.\n\n".to_owned();
@@ -136,21 +159,34 @@ pub(super) fn module(model: &Model) -> String {
     }
     for entity in &model.entities {
         for provider in served(entity) {
-            let (name, from) = (entity.name(), &provider.base);
+            let (name, base) = (entity.name(), &provider.base);
+            let mut exported = Vec::new();
+            if provider.reads() {
+                exported.push(format!("{name}_from_{base}"));
+                exported.push(format!("{name}_reconcile_from_{base}"));
+            }
+            if provider.writes() {
+                exported.push(format!("{name}_to_{base}"));
+            }
             let _ = writeln!(
                 text,
-                "#[cfg(all(feature = \"{}\", feature = \"{}\"))]\npub use {name}::{{{name}_from_{from}, {name}_reconcile_from_{from}}};",
+                "#[cfg(all(feature = \"{}\", feature = \"{}\"))]\npub use {name}::{{{}}};",
                 entity.package(),
-                provider.feature()
+                provider.feature(),
+                exported.join(", ")
             );
         }
     }
     text
 }
 
-/// `generated/<provider>.rs`, from its template.
-pub(super) fn provider(name: &str) -> String {
-    include_str!("../../../templates/wiring_provider.rs")
+/// `generated/<provider>.rs`, from its template, and of one that writes as well from the second.
+pub(super) fn provider(name: &str, writes: bool) -> String {
+    let mut template = include_str!("../../../templates/wiring_provider.rs").to_owned();
+    if writes {
+        template += include_str!("../../../templates/wiring_writer.rs");
+    }
+    template
         .replace("__Provider__", &type_name(name))
         .replace("__provider__", &snake(name))
         .replace("__key__", name)

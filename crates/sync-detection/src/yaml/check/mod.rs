@@ -2,17 +2,21 @@
 //! here, so that all mistakes come in one go.
 
 mod entity;
+mod events;
 mod filters;
 mod mapping;
 mod names;
 mod providers;
 mod remote;
 mod transforms;
+mod writing;
 
 use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use sync_core::FieldKind;
+
+pub(super) use events::check_event;
 
 use super::file::KnownEntities;
 use super::node::{Key, Node};
@@ -24,6 +28,7 @@ pub(super) fn check(tree: &Node, known: &KnownEntities, found: &mut Findings) {
     let file = File::new(tree);
     entity::check(&file, known, found);
     providers::check(&file, found);
+    writing::check(&file, found);
 }
 
 /// The parts of a file that could be read.

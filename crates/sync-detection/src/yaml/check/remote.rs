@@ -117,6 +117,18 @@ impl Crm {
         }
     }
 
+    /// Why records of this object can't be written; `None` where they can.
+    pub(super) fn read_only(self, object: &str) -> Option<&'static str> {
+        match self {
+            Self::Salesforce => None,
+            Self::Hubspot if object == "owners" => Some("HubSpot's owners can only be read"),
+            Self::Hubspot if object.contains('/') => {
+                Some("associations are written as links of their records, not on their own")
+            }
+            Self::Hubspot => None,
+        }
+    }
+
     /// What a source is written like.
     pub(super) fn source_form(self) -> &'static str {
         match self {

@@ -1,0 +1,160 @@
+//! Edits reach the CRM, once, and are recorded.
+
+use sync_core::*;
+
+use crate::world::{Answer, World, deal};
+
+/// R2, R16, R19: an edit is sent, recorded as any other run, and the audit folds to the row.
+#[tokio::test]
+async fn edit_is_sent_and_recorded() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.edit("A", |deal| deal.custom.set("Tier__c", FieldValue::Text("gold".into()))).await;
+    let report = world.outbound().await;
+    assert_eq!((report.status, report.counts.updated), (RunStatus::Success, 1));
+    assert_eq!(world.there("A"), world.here("A"));
+    assert_eq!(world.there("A").unwrap().stage.as_deref(), Some("Won"));
+    let run = world.store.recorder().latest_run(world.subscription.id).unwrap();
+    assert_eq!((run.direction, run.action), (Direction::Outbound, Action::Writeback));
+    let item = world.items(&report).remove(0);
+    let stage = item.changed_fields.get("stage").unwrap();
+    assert_eq!((&stage.from, &stage.to), (&FieldValue::Text("Open".into()), &FieldValue::Text("Won".into())));
+    assert!(item.changed_fields.get("custom.Tier__c").is_some());
+    world.check_audit("A").await;
+    assert_eq!(world.outbound().await.status, RunStatus::NoChanges);
+    assert_eq!(world.done(), ["update A"]);
+}
+
+/// What waits is not overwritten by what the CRM held before, and other fields go on.
+#[tokio::test]
+async fn edit_survives_what_comes_before_it_is_sent() {
+    let world = World::new(ConflictRule::RemoteWins).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.crm.put([("A".into(), deal("Bigger", "Open"))]);
+    world.inbound().await;
+    assert_eq!(world.here("A"), Some(deal("Bigger", "Won")));
+    world.outbound().await;
+    assert_eq!(world.there("A"), Some(deal("Bigger", "Won")));
+    world.check_audit("A").await;
+}
+
+/// Both sides made the same change: nothing is sent, and the audit tells it once.
+#[tokio::test]
+async fn same_change_on_both_sides_is_settled() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.crm.put([("A".into(), deal("Big", "Won"))]);
+    let report = world.inbound().await;
+    assert_eq!(report.counts.updated, 1);
+    world.check_audit("A").await;
+    assert_eq!(world.outbound().await.status, RunStatus::NoChanges);
+    assert_eq!(world.done(), Vec::<String>::new());
+}
+
+/// A deletion is sent; one that reached the CRM before is no second one.
+#[tokio::test]
+async fn deletion_is_sent_once() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.delete("A").await;
+    world.inbound().await;
+    assert_eq!(world.here("A"), None);
+    world.answers([Some(Answer::LostAfter)]);
+    world.outbound().await;
+    world.later(3_600);
+    let report = world.outbound().await;
+    assert_eq!(report.counts.deleted, 1);
+    assert_eq!(world.done(), ["archive A"]);
+    world.check_audit("A").await;
+}
+
+/// A lost answer is looked up: what is there is done, what is not is sent again.
+#[tokio::test]
+async fn lost_answers_are_looked_up() {
+    let world = World::new(ConflictRule::Ask).await;
+    for (id, answer) in [("A", Answer::LostAfter), ("B", Answer::LostBefore)] {
+        world.shared(id, deal("Big", "Open")).await;
+        world.edit(id, |deal| deal.stage = Some("Won".into())).await;
+        world.answers([Some(answer)]);
+        let report = world.outbound().await;
+        assert_eq!((report.counts.parked, report.status), (1, RunStatus::Failed));
+        assert_eq!(world.waiting().await[0].error_class.as_deref(), Some("in_doubt"));
+        world.later(3_600);
+        assert_eq!(world.outbound().await.counts.updated, 1);
+        world.check_audit(id).await;
+    }
+    assert_eq!(world.done(), ["update A", "update B"]);
+}
+
+/// A refused record waits longer each time, is visible, and is tried at once when it is edited again.
+#[tokio::test]
+async fn refused_record_waits_until_it_is_edited() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.answers([Some(Answer::Refused)]);
+    let report = world.outbound().await;
+    assert_eq!(report.counts.parked, 1);
+    assert!(world.items(&report)[0].error.as_deref().unwrap().contains("RULE"));
+    assert_eq!(world.outbound().await.counts.found, 0);
+    world.edit("A", |deal| deal.stage = Some("Lost".into())).await;
+    assert_eq!(world.outbound().await.counts.updated, 1);
+    assert_eq!(world.there("A"), Some(deal("Big", "Lost")));
+    assert_eq!(world.waiting().await, []);
+}
+
+/// What changed between look-up and write is decided again within the run; a lock is waited for.
+#[tokio::test]
+async fn stale_and_locked_records_are_tried_again() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.answers([Some(Answer::Stale), Some(Answer::Later)]);
+    let report = world.outbound().await;
+    assert_eq!((report.counts.skipped, report.counts.parked), (1, 1));
+    assert!(report.counts.conserved());
+    world.later(3_600);
+    assert_eq!(world.outbound().await.counts.updated, 1);
+    assert_eq!(world.done(), ["update A"]);
+}
+
+/// A field that the CRM does not take goes back to what the CRM holds, and the audit says why.
+#[tokio::test]
+async fn field_that_the_crm_does_not_take_goes_back() {
+    let world = World::new(ConflictRule::LocalWins).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.amount = Some(7)).await;
+    let report = world.outbound().await;
+    assert!(world.items(&report)[0].reason.as_deref().unwrap().contains("does not take `amount`"));
+    assert_eq!(world.here("A"), world.there("A"));
+    assert_eq!(world.done(), Vec::<String>::new());
+    world.check_audit("A").await;
+}
+
+/// Events say whether a change was made here, came from the CRM, or was sent there.
+#[tokio::test]
+async fn events_say_where_a_change_comes_from() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.outbound().await;
+    let told: Vec<_> = world.store.outbox().iter().map(|event| (event.kind.clone(), event.source)).collect();
+    let expected =
+        [("deal_created", "integration"), ("deal_updated", "local"), ("deal_updated", "writeback")];
+    assert_eq!(told, expected.map(|(kind, source)| (kind.to_owned(), source)));
+}
+
+/// A preview says what would be sent, and sends nothing.
+#[tokio::test]
+async fn preview_sends_nothing() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    let outgoing = world.writeback().preview(world.request()).await.unwrap();
+    assert_eq!(outgoing[0].operation, Some(EditOperation::Update));
+    assert!(outgoing[0].fields.get("stage").is_some());
+    assert_eq!((world.done(), world.waiting().await), (vec![], vec![]));
+}

@@ -1,0 +1,110 @@
+//! Changes both ways: what an application needs beside the engine that reads.
+
+use std::sync::Arc;
+
+use sync_core::{
+    Canonical, ConflictPolicy, ExecuteSync, ExecuteSyncBuilder, LocalEditor, RemoteWriter, Store, WriteBack,
+    WritebackPorts, WritebackStore,
+};
+
+use crate::{EntityStore, SyncModule, WiringError};
+
+/// Both directions of one provider's entities.
+#[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
+macro_rules! both_ways {
+    ($feature:literal, $product:literal, $module:ident, $client:ident, $writer:ident, $entity:ident) => {
+        #[doc = concat!("An entity that is read from ", $product, " and edited here as well.")]
+        #[cfg(feature = $feature)]
+        pub mod $module {
+            use std::sync::Arc;
+
+            use sync_core::{ExecuteSync, TableEntity, WriteBack, WritebackStore};
+
+            use crate::$module::{connect, $client, $entity, $writer};
+            use crate::{EntityStore, SyncModule, WiringError};
+
+            /// An engine that reads `T` and does not overwrite what waits to be sent; the conflict rules of its YAML
+            /// decide who counts.
+            ///
+            /// # Errors
+            /// [`WiringError`] names what is missing.
+            pub fn engine<T, S>(
+                module: &SyncModule<S>,
+                crm: &$client,
+            ) -> Result<ExecuteSync<T, S>, WiringError>
+            where
+                T: TableEntity + $entity,
+                S: EntityStore<T> + WritebackStore,
+            {
+                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+            }
+
+            /// What sends changes of `T` that were made here.
+            ///
+            /// # Errors
+            /// [`WiringError`] names what is missing.
+            pub fn writeback<T, S>(
+                module: &SyncModule<S>,
+                crm: &$client,
+            ) -> Result<WriteBack<T, S>, WiringError>
+            where
+                T: TableEntity + $entity,
+                S: EntityStore<T> + WritebackStore,
+            {
+                let writer = Arc::new($writer::<T>::new(crm.clone()));
+                module.writeback(engine(module, crm)?, writer, T::CONFLICTS)
+            }
+        }
+    };
+}
+
+#[cfg(feature = "provider-salesforce")]
+both_ways!("provider-salesforce", "Salesforce", salesforce, SalesforceClient, SalesforceWriter, ToSalesforce);
+#[cfg(feature = "provider-hubspot")]
+both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotWriter, ToHubspot);
+
+impl<S: Store + WritebackStore> SyncModule<S> {
+    /// Lets an engine respect changes of the application's own that wait to be sent. Give every engine of an entity
+    /// that is edited here the same policy.
+    #[must_use]
+    pub fn both_ways<T: Canonical>(
+        &self,
+        engine: ExecuteSyncBuilder<T, S>,
+        policy: ConflictPolicy,
+    ) -> ExecuteSyncBuilder<T, S> {
+        engine.local_changes(WritebackPorts::of(Arc::clone(&self.store)), policy)
+    }
+
+    /// What sends changes of the application's own, beside the engine that reads the same entity.
+    ///
+    /// # Errors
+    /// [`WiringError`] when the engine can't look records up by id.
+    pub fn writeback<T: Canonical>(
+        &self,
+        engine: ExecuteSync<T, S>,
+        writer: Arc<dyn RemoteWriter<T>>,
+        policy: ConflictPolicy,
+    ) -> Result<WriteBack<T, S>, WiringError> {
+        Ok(WriteBack::new(engine, WritebackPorts::of(Arc::clone(&self.store)), writer, policy)?)
+    }
+
+    /// Changes rows of an entity so that the CRM hears of it, in a transaction of the caller's.
+    #[must_use]
+    pub fn editor<T: Canonical>(&self) -> LocalEditor<T, S>
+    where
+        S: EntityStore<T>,
+    {
+        let sink = Arc::new(EntityStore::<T>::sink(&*self.store));
+        let mut editor = LocalEditor::new(sink, Arc::clone(&self.store) as _);
+        if let Some(emitter) = &self.emitter {
+            editor = editor.emitter(Arc::clone(emitter));
+        }
+        if let Some(clock) = &self.clock {
+            editor = editor.clock(Arc::clone(clock));
+        }
+        if let Some(ids) = &self.ids {
+            editor = editor.ids(Arc::clone(ids));
+        }
+        editor
+    }
+}
