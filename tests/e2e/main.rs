@@ -11,6 +11,7 @@ mod lease;
 mod links;
 mod pages;
 mod pipeline;
+mod pushed;
 mod reconcile;
 mod records;
 mod soak;

@@ -25,7 +25,8 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
     let bench = ["--release", "-p", "e2e", "--bin", "hexsync-bench"];
     process::run(workspace.cargo().arg("build").args(bench))?;
 
-    let want = Want { durability: Durability::Full, postgres_url: URL, redis: false, keep: false };
+    let want =
+        Want { durability: Durability::Full, postgres_url: URL, redis: false, nats: false, keep: false };
     let services = Services::start(workspace, &want)?;
     let Some(url) = services.postgres_url() else { anyhow::bail!("no PostgreSQL was started") };
     let mut command = workspace.cargo();

@@ -29,7 +29,13 @@ pub(crate) fn run(workspace: &Workspace, args: &Args) -> Result<ExitCode> {
         bail!("there is no package `{name}` in this workspace");
     }
     let began = Instant::now();
-    let want = Want { durability: Durability::Tests, postgres_url: POSTGRES_URL, redis: true, keep: false };
+    let want = Want {
+        durability: Durability::Tests,
+        postgres_url: POSTGRES_URL,
+        redis: true,
+        nats: true,
+        keep: false,
+    };
     let services = Services::start(workspace, &want)?;
 
     let mut summary = Vec::new();

@@ -166,7 +166,12 @@ impl<T: ToHubspot> RemoteWriter<T> for HubspotWriter<T> {
                 reason: format!("`{}` can only be read; write `direction: inbound`", T::OBJECT),
             });
         };
-        let object = self.client.description(name, true).await?;
+        let mut object = self.client.description(name, true).await?;
+        let creates = writes.iter().any(|write| matches!(write.op, RemoteOp::Create { .. }));
+        if creates && key_property::<T>(&object).is_err() {
+            // It may have been added since.
+            object = self.client.properties(name).await?;
+        }
         let mut answers: Vec<Option<Written>> = vec![None; writes.len()];
         let mut rows = Vec::with_capacity(writes.len());
         for (at, write) in writes.iter().enumerate() {

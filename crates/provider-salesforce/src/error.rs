@@ -105,7 +105,9 @@ impl CallError {
     pub(crate) fn is_broken_off(&self) -> bool {
         match self {
             Self::Garbled { .. } => true,
-            Self::Http(HttpError::Refused { code, .. }) => code == "INVALID_QUERY_LOCATOR",
+            Self::Http(HttpError::Refused { code, .. }) => {
+                matches!(code.as_str(), "INVALID_QUERY_LOCATOR" | "UNABLE_TO_LOCK_ROW")
+            }
             Self::Http(_) => false,
         }
     }

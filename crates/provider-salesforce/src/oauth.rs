@@ -61,7 +61,9 @@ impl AccountIdentity for SalesforceIdentity {
 }
 
 fn is_id(text: &str, prefix: &str) -> bool {
-    matches!(text.len(), 15 | 18) && text.starts_with(prefix) && text.bytes().all(|c| c.is_ascii_alphanumeric())
+    matches!(text.len(), 15 | 18)
+        && text.starts_with(prefix)
+        && text.bytes().all(|c| c.is_ascii_alphanumeric())
 }
 
 #[cfg(test)]
@@ -86,7 +88,10 @@ mod tests {
     async fn identity_url_names_org_and_user() {
         let url = "https://login.salesforce.com/id/00DDn000000ZyXwMAK/005Dn000001ABcdIAG";
         let account = identify(url).await.unwrap();
-        assert_eq!((account.id.as_str(), account.user_id.as_deref()), ("00DDn000000ZyXwMAK", Some("005Dn000001ABcdIAG")));
+        assert_eq!(
+            (account.id.as_str(), account.user_id.as_deref()),
+            ("00DDn000000ZyXwMAK", Some("005Dn000001ABcdIAG"))
+        );
         assert_eq!(account.label.as_deref(), Some("acme.my.salesforce.com"));
     }
 

@@ -165,7 +165,12 @@ impl<T: ToSalesforce> RemoteWriter<T> for SalesforceWriter<T> {
         if writes.is_empty() {
             return Ok(Vec::new());
         }
-        let object = self.client.described(T::OBJECT).await?;
+        let mut object = self.client.described(T::OBJECT).await?;
+        let creates = writes.iter().any(|write| matches!(write.op, RemoteOp::Create { .. }));
+        if creates && key_field::<T>(&object).is_err() {
+            // It may have been added since.
+            object = self.client.describe(T::OBJECT).await?;
+        }
         let mut answers: Vec<Option<Written>> = vec![None; writes.len()];
         let mut rows = Vec::with_capacity(writes.len());
         for (at, write) in writes.iter().enumerate() {

@@ -63,7 +63,8 @@ impl World {
             redirect_uri: "https://app.example.test/connect/suite/callback".parse().unwrap(),
             identity: Arc::new(Identity),
         };
-        let flow = ConnectFlow::new(Arc::clone(&store), vault(), vec![app], vec!["/settings".into()]).unwrap();
+        let flow =
+            ConnectFlow::new(Arc::clone(&store), vault(), vec![app], vec!["/settings".into()]).unwrap();
         let flow = Arc::new(flow.with_clock(Arc::new(clock.clone())));
         Self { crm, store, clock, flow }
     }
@@ -165,7 +166,10 @@ async fn granted_access_becomes_an_active_connection() {
     let row = world.row().await;
     assert_eq!(row.status, ConnectionStatus::Active);
     assert_eq!(row.profile.account_id.as_deref(), Some("org1"));
-    assert_eq!((row.profile.grantor_id.as_deref(), row.profile.client_id.as_deref()), (Some("u1"), Some("app")));
+    assert_eq!(
+        (row.profile.grantor_id.as_deref(), row.profile.client_id.as_deref()),
+        (Some("u1"), Some("app"))
+    );
     assert_eq!(row.profile.scopes, ["api", "offline"]);
     assert_eq!(row.expires_at, Some("2026-01-02T10:30:00Z".parse().unwrap()));
     let stored = tokens(&world.store).load(&key()).await.unwrap().unwrap();
@@ -270,7 +274,8 @@ async fn foreign_instance_is_refused() {
         ("https://acme.suite.example/", None),
     ] {
         let query = world.start(&ann()).await;
-        let answer = json!({"access_token": "a", "refresh_token": "r", "account": "org1", "instance_url": url});
+        let answer =
+            json!({"access_token": "a", "refresh_token": "r", "account": "org1", "instance_url": url});
         world.answers(200, answer).await;
         let outcome = world.finish(&ann(), &format!("code=c&state={}", value(&query, "state"))).await;
         match (outcome, code) {
@@ -346,12 +351,16 @@ impl Site {
         let world = World::new().await;
         world.grants("org1").await;
         let options = RouterOptions { secure_cookie: false };
-        let app = axum::Router::new().nest("/connect", routes(Arc::clone(&world.flow), Arc::new(ByHeader), options));
+        let app = axum::Router::new()
+            .nest("/connect", routes(Arc::clone(&world.flow), Arc::new(ByHeader), options));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}/connect", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        let browser =
-            reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
+        let browser = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .build()
+            .unwrap();
         Self { world, base, browser }
     }
 
@@ -385,7 +394,10 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 fn guarded(response: &Response) {
     assert_eq!(header(response, "cache-control"), "no-store");
     let policy = header(response, "content-security-policy");
-    assert!(policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none';") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
     assert_eq!(header(response, "x-content-type-options"), "nosniff");
 }
 
@@ -398,7 +410,10 @@ async fn routes_lead_from_a_button_to_a_connection() {
     let crm = site.world.crm.uri();
     assert!(header(&page, "content-security-policy").contains(&format!("form-action 'self' {crm}")));
     let html = page.text().await.unwrap();
-    assert!(html.contains("Continue to Suite &amp; Sons") && html.contains("value=\"/settings&quot;&gt;\""), "{html}");
+    assert!(
+        html.contains("Continue to Suite &amp; Sons") && html.contains("value=\"/settings&quot;&gt;\""),
+        "{html}"
+    );
     assert!(html.contains("lang=\"en\"") && html.contains("<h1>") && !html.contains("<script"));
 
     let (cookie, state) = site.begin().await;
@@ -438,7 +453,8 @@ async fn routes_refuse_strangers_other_browsers_and_other_sites() {
 async fn failed_exchange_is_told_without_its_secrets() {
     let site = Site::open().await;
     let (cookie, state) = site.begin().await;
-    let refusal = json!({"error": "invalid_grant", "error_description": "code c0de-s3cr3t is spent, s3cr3t-client"});
+    let refusal =
+        json!({"error": "invalid_grant", "error_description": "code c0de-s3cr3t is spent, s3cr3t-client"});
     site.world.answers(400, refusal).await;
     let back = site.get(&format!("/suite/callback?code=c0de-s3cr3t&state={state}"), &cookie).await;
     assert_eq!(back.status(), StatusCode::BAD_GATEWAY);

@@ -120,7 +120,8 @@ pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, requ
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
 pub use typed_event::{
-    AppEvent, ChangeSet, EventReadError, RowChange, Step, TypedEvent, event_field, event_payload,
+    AppEvent, ChangeSet, EventPayload, EventReadError, RowChange, Step, TypedEvent, event_field,
+    event_object, event_payload,
 };
 pub use value::{FieldValue, ValueRef};
 pub use writeback::{EditError, LocalEditor, Outgoing, WriteBack, WritebackOptions};

@@ -26,8 +26,11 @@ pub trait AppEvent: TypedEvent {
     const LANE: Lane;
 
     /// Its fields as an object.
-    fn payload(&self) -> Json;
+    fn payload(&self) -> EventPayload;
 }
+
+/// The fields of an application's event: a JSON object.
+pub type EventPayload = Json;
 
 /// Why an event can't be read as its type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -175,6 +178,17 @@ pub fn event_field<V: FieldType>(payload: &Json, field: &'static str) -> Result<
     })
 }
 
+/// The payload with these fields, for generated code. Values have the form that the audit keeps.
+#[doc(hidden)]
+#[must_use]
+pub fn event_object<const N: usize>(fields: [(&'static str, crate::ValueRef<'_>); N]) -> EventPayload {
+    fields
+        .into_iter()
+        .map(|(field, value)| (field.to_owned(), value.to_json()))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
 /// The four events of an entity and the enum of them, for generated code.
 #[doc(hidden)]
 #[macro_export]
@@ -215,7 +229,7 @@ macro_rules! change_events {
             /// Reads an event of the entity; `None` when it is another's.
             ///
             /// # Errors
-            /// As [`TypedEvent::read`]($crate::TypedEvent::read).
+            /// As `TypedEvent::read`.
             pub fn read(event: &$crate::OutboxEvent) -> Result<Option<Self>, $crate::EventReadError> {
                 match event.kind.as_str() {
                     $($kind => $crate::TypedEvent::read(event).map(|read| Some(Self::$variant(read))),)+

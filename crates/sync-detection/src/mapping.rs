@@ -34,6 +34,7 @@ pub struct FieldMapping {
     /// Whether our changes of the field are sent to a provider with `direction: outbound` or `bidirectional`.
     /// Fields whose transforms can't be turned back are never sent.
     #[serde(default = "written", skip_serializing_if = "is_written")]
+    #[cfg_attr(feature = "yaml", schemars(extend("default" = true)))]
     pub write: bool,
 }
 

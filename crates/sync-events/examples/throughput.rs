@@ -77,7 +77,7 @@ where
     );
     let mut tx = store.begin().await?;
     while store.purge(&mut tx, SystemClock.now(), 10_000).await? > 0 {}
-    store.forget(&mut tx, &"throughput".into()).await?;
+    store.forget_consumer(&mut tx, &"throughput".into()).await?;
     store.commit(tx).await?;
     Ok(())
 }

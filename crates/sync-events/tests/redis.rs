@@ -6,7 +6,6 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::streams::StreamRangeReply;
 use sync_core::{Lane, OutboxEvent};
 use sync_events::{Dispatcher, LaneOptions, RedisRelay};
 use tokio_util::sync::CancellationToken;
@@ -20,14 +19,15 @@ fn prefix() -> String {
 
 async fn entries(url: &str, stream: &str) -> Vec<(String, String, Option<String>, serde_json::Value)> {
     let mut redis = redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap();
-    let range: StreamRangeReply =
+    let range: Vec<(String, Vec<(String, String)>)> =
         redis::cmd("XRANGE").arg(stream).arg("-").arg("+").query_async(&mut redis).await.unwrap();
     let _: () = redis::cmd("DEL").arg(stream).query_async(&mut redis).await.unwrap();
-    let field = |entry: &redis::streams::StreamId, name: &str| entry.get::<String>(name);
+    let field = |entry: &[(String, String)], name: &str| {
+        entry.iter().find(|(field, _)| field == name).map(|(_, value)| value.clone())
+    };
     range
-        .ids
         .iter()
-        .map(|entry| {
+        .map(|(_, entry)| {
             let event = serde_json::from_str(&field(entry, "event").unwrap()).unwrap();
             (field(entry, "id").unwrap(), field(entry, "kind").unwrap(), field(entry, "tenant"), event)
         })

@@ -5,8 +5,8 @@ use std::ops::Bound;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, Grantor, NewGrant, Provider,
-    Resealed, StoreError, TenantId,
+    Connection, ConnectionKey, ConnectionProfile, ConnectionStatus, ConnectionStore, Grantor, NewGrant,
+    Provider, Resealed, StoreError, TenantId,
 };
 
 use crate::MemoryStore;

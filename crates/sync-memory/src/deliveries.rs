@@ -151,7 +151,7 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
         Ok(())
     }
 
-    async fn forget(&self, tx: &mut MemoryTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
+    async fn forget_consumer(&self, tx: &mut MemoryTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
         Ok(tx.write(|w| {
             let waiting: Vec<_> =
                 w.state.deliveries.keys().filter(|key| key.0 == *consumer).cloned().collect();

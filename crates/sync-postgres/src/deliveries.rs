@@ -152,7 +152,7 @@ impl DeliveryStore<PgTx> for PgStore {
         Ok(())
     }
 
-    async fn forget(&self, tx: &mut PgTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
+    async fn forget_consumer(&self, tx: &mut PgTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
         const DURING: &str = "forgetting a consumer of events";
         sqlx::query(LOCK).execute(tx.connection()).await.map_err(store_error(DURING))?;
         let gone = sqlx::query(FORGET).bind(consumer.as_str()).execute(tx.connection()).await;

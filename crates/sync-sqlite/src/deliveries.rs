@@ -125,7 +125,7 @@ impl DeliveryStore<SqliteTx> for SqliteStore {
         Ok(())
     }
 
-    async fn forget(&self, tx: &mut SqliteTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
+    async fn forget_consumer(&self, tx: &mut SqliteTx, consumer: &ConsumerName) -> Result<bool, StoreError> {
         const DURING: &str = "forgetting a consumer of events";
         let deliveries = sqlx::query(FORGET_DELIVERIES).bind(consumer.as_str());
         tx.execute(deliveries).await.map_err(store_error(DURING))?;

@@ -39,7 +39,8 @@ impl LoopbackFixture for Loopback {
     async fn fresh(ttl: Duration) -> Option<Self> {
         let fixture = SqliteFixture::fresh(Tenancy::Single).await?;
         let clock = Arc::new(SteppedClock::default());
-        let store = SqliteLoopbackStore::with_clock(&*fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
+        let store =
+            SqliteLoopbackStore::with_clock(&*fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
         Some(Self { store, clock, fixture, recorded: Mutex::default() })
     }
 

@@ -2,9 +2,14 @@
 
 use std::sync::Arc;
 
-use sync_core::{ChangeEmitter, Clock, EngineOptions, HolderId, IdGenerator, Jitter, RunRecorder, Store};
+use sync_core::{
+    ChangeEmitter, Clock, EngineOptions, HolderId, IdGenerator, Jitter, RunRecorder, Store, UnitOfWork,
+};
 
 use crate::{SyncModule, WiringError};
+
+/// Makes an emitter of the store.
+type OwnEmitter<S> = fn(&Arc<S>) -> Arc<dyn ChangeEmitter<<S as UnitOfWork>::Tx>>;
 
 /// Collects what all engines of an application share. Required: a store.
 pub struct SyncModuleBuilder<S: Store> {
@@ -12,6 +17,7 @@ pub struct SyncModuleBuilder<S: Store> {
     multi_tenant: Option<bool>,
     options: EngineOptions,
     emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
+    own_emitter: Option<OwnEmitter<S>>,
     recorder: Option<Arc<dyn RunRecorder<S::Tx>>>,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
@@ -28,6 +34,7 @@ impl<S: Store> SyncModule<S> {
             multi_tenant: None,
             options: EngineOptions::default(),
             emitter: None,
+            own_emitter: None,
             recorder: None,
             clock: None,
             ids: None,
@@ -65,6 +72,17 @@ impl<S: Store> SyncModuleBuilder<S> {
     #[must_use]
     pub fn emitter(mut self, emitter: Arc<dyn ChangeEmitter<S::Tx>>) -> Self {
         self.emitter = Some(emitter);
+        self
+    }
+
+    /// Whether applied changes are published into the store's own outbox, in the transaction that applied them. No
+    /// by default: what nobody delivers would only pile up. In place of an [`emitter`](Self::emitter).
+    #[must_use]
+    pub fn publish(mut self, publish: bool) -> Self
+    where
+        S: ChangeEmitter<S::Tx>,
+    {
+        self.own_emitter = publish.then_some(|store| Arc::clone(store) as Arc<dyn ChangeEmitter<S::Tx>>);
         self
     }
 
@@ -113,10 +131,11 @@ impl<S: Store> SyncModuleBuilder<S> {
         };
         let mut options = self.options;
         options.multi_tenant = self.multi_tenant.unwrap_or(options.multi_tenant);
+        let emitter = self.own_emitter.map(|of| of(&store)).or(self.emitter);
         Ok(SyncModule {
             store,
             options,
-            emitter: self.emitter,
+            emitter,
             recorder: self.recorder,
             clock: self.clock,
             ids: self.ids,

@@ -19,6 +19,10 @@ pub use store::EntityStore;
 /// The ports, the engine and the domain types.
 pub use sync_core as core;
 
+/// Delivering published events: `SyncModule::builder().publish(true)` writes them.
+#[cfg(feature = "events")]
+pub use sync_events as events;
+
 /// Fingerprints of own writes, in Redis: `module.opportunity().loopback(Arc::new(store))`.
 #[cfg(feature = "loopback-redis")]
 pub use sync_redis_loopback as redis_loopback;

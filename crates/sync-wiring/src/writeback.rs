@@ -20,7 +20,7 @@ macro_rules! both_ways {
 
             use sync_core::{ExecuteSync, TableEntity, WriteBack, WritebackStore};
 
-            use crate::$module::{$client, $entity, $writer, connect};
+            use crate::$module::{connect, $client, $entity, $writer};
             use crate::{EntityStore, SyncModule, WiringError};
 
             /// An engine that reads `T` and does not overwrite what waits to be sent; the conflict rules of its YAML
@@ -59,14 +59,7 @@ macro_rules! both_ways {
 }
 
 #[cfg(feature = "provider-salesforce")]
-both_ways!(
-    "provider-salesforce",
-    "Salesforce",
-    salesforce,
-    SalesforceClient,
-    SalesforceWriter,
-    ToSalesforce
-);
+both_ways!("provider-salesforce", "Salesforce", salesforce, SalesforceClient, SalesforceWriter, ToSalesforce);
 #[cfg(feature = "provider-hubspot")]
 both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotWriter, ToHubspot);
 

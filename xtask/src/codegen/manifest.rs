@@ -107,7 +107,7 @@ fn complete(manifest: &mut DocumentMut, model: &Model, entity: &Entity) {
     set(features, "full", &full);
     sort_features(features);
 
-    let has = |kind: FieldKind| entity.fields().iter().any(|field| field.kind == kind);
+    let has = |kind: FieldKind| entity.kinds().any(|of| of == kind);
     let dependencies = table(manifest, "dependencies");
     depend(dependencies, "sync-core", false, &[]);
     depend(dependencies, "sync-detection", false, &[]);

@@ -14,7 +14,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
-use sync_detection::yaml::{EntityFile, KnownEntities, entity_schema, reference_markdown};
+use sync_detection::yaml::{
+    EntityFile, EventConfig, EventFile, KnownEntities, entity_schema, reference_markdown,
+};
 
 use self::model::Source;
 use self::output::{Changes, Files};
@@ -113,7 +115,8 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
         let path = format!("crates/{package}/entity.yaml");
         match EntityFile::parse(Path::new(&path), &text, &known) {
             Ok(config) if model::package_of(&config.entity) == package => {
-                sources.push(Source { package, text, config });
+                let events = events(root, &package, &config.entity, &mut problems)?;
+                sources.push(Source { package, text, config, events });
             }
             Ok(config) => problems.push(format!(
                 "{path}: the entity `{}` belongs into crates/{}",
@@ -127,4 +130,34 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
         bail!("nothing was written\n\n{}", problems.join("\n"));
     }
     Ok(sources)
+}
+
+/// Reads the files of an entity's `events/`.
+fn events(
+    root: &Path,
+    package: &str,
+    entity: &str,
+    problems: &mut Vec<String>,
+) -> Result<Vec<(String, EventConfig)>> {
+    let folder = format!("crates/{package}/events");
+    let Ok(entries) = root.join(&folder).read_dir() else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry.with_context(|| format!("reading {folder}"))?.file_name();
+        let name = name.to_string_lossy().into_owned();
+        if name.ends_with(".yaml") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    let mut events = Vec::new();
+    for name in names {
+        let path = format!("{folder}/{name}");
+        let text = std::fs::read_to_string(root.join(&path)).with_context(|| format!("reading {path}"))?;
+        match EventFile::parse(Path::new(&path), &text, entity) {
+            Ok(event) => events.push((text, event)),
+            Err(found) => problems.push(found.to_string()),
+        }
+    }
+    Ok(events)
 }

@@ -6,7 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result, bail};
 use sha2::{Digest as _, Sha256};
-use sync_detection::yaml::{EntityConfig, FieldView, ProviderDetection, ProviderSync, ProviderView};
+use sync_core::FieldKind;
+use sync_detection::yaml::{
+    EntityConfig, EventConfig, FieldView, ProviderDetection, ProviderSync, ProviderView,
+};
 
 use super::names::{capitalised, product, snake, type_name, words};
 
@@ -54,7 +57,9 @@ pub(crate) struct Store {
 pub(crate) struct Entity {
     /// The file's content.
     pub(crate) config: EntityConfig,
-    /// The first twelve digits of the file's digest.
+    /// The application's own events, by name.
+    pub(crate) events: Vec<EventConfig>,
+    /// The first twelve digits of the files' digest.
     pub(crate) digest: String,
     /// Which stores keep it, by name.
     pub(crate) stores: Vec<String>,
@@ -155,6 +160,15 @@ impl Entity {
         self.config.canonical_fields().collect()
     }
 
+    /// What kinds of values its fields and its events have.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = FieldKind> {
+        let fields = self.config.canonical_fields().map(|field| field.kind);
+        let of_event = |event: &EventConfig| {
+            event.fields.values().map(|field| field.kind.field_kind()).collect::<Vec<_>>()
+        };
+        fields.chain(self.events.iter().flat_map(of_event))
+    }
+
     /// The first line of a generated file.
     pub(crate) fn header(&self) -> String {
         format!(
@@ -199,6 +213,8 @@ pub(crate) struct Source {
     pub(crate) text: String,
     /// What it says.
     pub(crate) config: EntityConfig,
+    /// The files of `events/` by name: text and content.
+    pub(crate) events: Vec<(String, EventConfig)>,
 }
 
 /// Puts the entities in order and adds what the workspace knows.
@@ -220,8 +236,12 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
         check_providers(&source.package, &from)?;
         check_writers(&source.package, &from, &writers)?;
         entities.push(Entity {
-            digest: digest([source.text.as_str()]),
+            digest: digest(
+                std::iter::once(source.text.as_str())
+                    .chain(source.events.iter().map(|(text, _)| text.as_str())),
+            ),
             config: source.config,
+            events: source.events.into_iter().map(|(_, event)| event).collect(),
             stores: kept,
             providers: from,
             tables: tables.clone(),
@@ -231,7 +251,7 @@ pub(crate) fn model(root: &Path, sources: Vec<Source>) -> Result<Model> {
 }
 
 /// A provider crate can be without a writer, as one is after `cargo xtask new provider`.
-fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
+pub(crate) fn check_writers(package: &str, providers: &[Provider], writers: &[String]) -> Result<()> {
     for provider in providers.iter().filter(|provider| provider.writes()) {
         let name = provider.base.replace('_', "-");
         if !writers.contains(&name) {

@@ -11,6 +11,7 @@ use crate::process;
 pub(crate) enum Backend {
     Postgres,
     Redis,
+    Nats,
 }
 
 impl Backend {
@@ -18,6 +19,7 @@ impl Backend {
         match self {
             Self::Postgres => "PostgreSQL",
             Self::Redis => "Redis",
+            Self::Nats => "NATS",
         }
     }
 
@@ -25,6 +27,7 @@ impl Backend {
         match self {
             Self::Postgres => "postgresql",
             Self::Redis => "redis-server",
+            Self::Nats => "nats-server",
         }
     }
 
@@ -32,6 +35,7 @@ impl Backend {
         match self {
             Self::Postgres => "postgresql-server",
             Self::Redis => "valkey",
+            Self::Nats => "nats-server",
         }
     }
 
@@ -39,6 +43,7 @@ impl Backend {
         match self {
             Self::Postgres => "postgresql",
             Self::Redis => "valkey",
+            Self::Nats => "nats-server",
         }
     }
 
@@ -46,6 +51,7 @@ impl Backend {
         match self {
             Self::Postgres => "postgresql",
             Self::Redis => "redis",
+            Self::Nats => "nats-server",
         }
     }
 }
@@ -107,7 +113,7 @@ pub(crate) fn hint(missing: &[Backend]) -> String {
   Fedora          sudo dnf install {}
   Arch            sudo pacman -S {}
   macOS           brew install {}
-or point HEXSYNC_TEST_POSTGRES_URL and HEXSYNC_TEST_REDIS_URL at servers of yours,
+or point HEXSYNC_TEST_POSTGRES_URL, HEXSYNC_TEST_REDIS_URL and HEXSYNC_TEST_NATS_URL at servers of yours,
 or run `cargo test --workspace`, which skips the tests that need them",
         packages(Backend::debian),
         packages(Backend::fedora),

@@ -1,4 +1,4 @@
-//! Throw-away PostgreSQL and Redis servers on loopback.
+//! Throw-away PostgreSQL, Redis and NATS servers on loopback.
 //!
 //! They listen on free ports of 127.0.0.1 and keep their data in a folder of this run. Whatever ends
 //! the run (success, failure, Ctrl-C, a polite kill) stops them and removes the folder, except
@@ -6,6 +6,7 @@
 
 mod account;
 mod install;
+mod nats;
 mod postgres;
 mod redis;
 mod run_folder;
@@ -26,6 +27,9 @@ pub(crate) const POSTGRES_URL: &str = "HEXSYNC_TEST_POSTGRES_URL";
 /// Where tests find Redis. Set by the caller, that server is used and none is started.
 pub(crate) const REDIS_URL: &str = "HEXSYNC_TEST_REDIS_URL";
 
+/// Where tests find NATS with JetStream. Set by the caller, that server is used and none is started.
+pub(crate) const NATS_URL: &str = "HEXSYNC_TEST_NATS_URL";
+
 /// What `cargo xtask services` understands.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -40,6 +44,7 @@ pub(crate) struct Want {
     /// The variable that names a PostgreSQL of the caller's.
     pub(crate) postgres_url: &'static str,
     pub(crate) redis: bool,
+    pub(crate) nats: bool,
     /// Keep data and logs afterwards.
     pub(crate) keep: bool,
 }
@@ -58,6 +63,7 @@ impl Services {
         let mut urls = Vec::new();
         let mut start_postgres = true;
         let mut start_redis = want.redis;
+        let mut start_nats = want.nats;
         if let Some(url) = given(want.postgres_url) {
             start_postgres = false;
             urls.push((want.postgres_url, url));
@@ -66,13 +72,18 @@ impl Services {
             start_redis = false;
             urls.push((REDIS_URL, url));
         }
-        if !start_postgres && !start_redis {
+        if let Some(url) = given(NATS_URL).filter(|_| want.nats) {
+            start_nats = false;
+            urls.push((NATS_URL, url));
+        }
+        if !start_postgres && !start_redis && !start_nats {
             return Ok(Self { servers: Vec::new(), urls, _folder: None });
         }
 
         let missing = [
             (start_postgres && postgres::find().is_none()).then_some(Backend::Postgres),
             (start_redis && redis::find().is_none()).then_some(Backend::Redis),
+            (start_nats && nats::find().is_none()).then_some(Backend::Nats),
         ];
         install::ensure(&missing.into_iter().flatten().collect::<Vec<_>>())?;
 
@@ -91,6 +102,12 @@ impl Services {
             let (server, url) = redis::start(&program, &folder)?;
             servers.push(server);
             urls.push((REDIS_URL, url));
+        }
+        if start_nats {
+            let Some(program) = nats::find() else { bail!("{}", install::hint(&[Backend::Nats])) };
+            let (server, url) = nats::start(&program, &folder)?;
+            servers.push(server);
+            urls.push((NATS_URL, url));
         }
         Ok(Self { servers, urls, _folder: Some(folder) })
     }
@@ -117,14 +134,19 @@ impl Services {
 
 /// `cargo xtask services`: runs until Ctrl-C.
 pub(crate) fn foreground(workspace: &Workspace, args: &Args) -> Result<()> {
-    let want =
-        Want { durability: Durability::Tests, postgres_url: POSTGRES_URL, redis: true, keep: args.keep };
+    let want = Want {
+        durability: Durability::Tests,
+        postgres_url: POSTGRES_URL,
+        redis: true,
+        nats: true,
+        keep: args.keep,
+    };
     let mut services = Services::start(workspace, &want)?;
     for (name, url) in services.env() {
         println!("export {name}='{url}'");
     }
     if services.servers.is_empty() {
-        eprintln!("both servers are named by the environment, so there is nothing to start");
+        eprintln!("all servers are named by the environment, so there is nothing to start");
         return Ok(());
     }
     eprintln!("running; paste the lines above into another shell; Ctrl-C stops the servers");

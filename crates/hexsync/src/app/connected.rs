@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use sync_wiring::auth::connect::{AccountIdentity, ConnectApp, OAuthProvider};
 use sync_wiring::auth::{
-    Authenticator, ClientCredential, EndpointOptions, ExposeSecret, KeyRing, RefreshToken, TokenEndpoint, Vault,
-    VaultTokenStore, next_step,
+    Authenticator, ClientCredential, EndpointOptions, ExposeSecret, KeyRing, RefreshToken, TokenEndpoint,
+    Vault, VaultTokenStore, next_step,
 };
 use sync_wiring::core::{Connection as Row, ConnectionKey, ConnectionStatus, EndCause, Subscription};
 use sync_wiring::hubspot::{self, HubspotConfig, HubspotIdentity};
@@ -55,8 +55,7 @@ impl<S: AppStore> App<S> {
         let options =
             EndpointOptions { instance_hosts: provider.instance_hosts, ..EndpointOptions::default() };
         let endpoint = TokenEndpoint::with_options(provider.token_url, &options).map_err(CliError::new)?;
-        let tokens =
-            VaultTokenStore::builder(Arc::clone(self.store()), self.vault()?, connection.crm.key());
+        let tokens = VaultTokenStore::builder(Arc::clone(self.store()), self.vault()?, connection.crm.key());
         let tokens = tokens.grant_limit(provider.grant_limit).build();
         Ok(Authenticator::new(key_of(connection), RefreshToken::new(endpoint, client), tokens))
     }

@@ -87,7 +87,8 @@ fn authenticator(connection: &Connection) -> Result<Authenticator, CliError> {
             Authenticator::new(id, strategy, MemoryTokenStore::default())
         }
         Auth::Connected(_) => {
-            let error = CliError::text(format!("the tokens of connection `{}` are in the database", connection.id));
+            let error =
+                CliError::text(format!("the tokens of connection `{}` are in the database", connection.id));
             return Err(error.next("see `hexsync connections`"));
         }
         Auth::AccessToken { instance_url, access_token } => {

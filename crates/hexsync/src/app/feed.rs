@@ -16,9 +16,7 @@ use super::fields::FieldFeed;
 use super::{AppStore, Client};
 use crate::crm::Crm;
 use crate::error::CliError;
-use crate::generated::{
-    Entity, hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity,
-};
+use crate::generated::{Entity, hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity};
 
 /// Carries out runs of one entity of one connection.
 #[async_trait]

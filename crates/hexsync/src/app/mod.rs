@@ -14,10 +14,11 @@ mod store;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use sync_wiring::{EntityStore, SyncModule};
 use sync_wiring::core::{
-    Canonical, ConnectionId, LocalEditor, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId, UnitOfWork, UserId,
+    Canonical, ConnectionId, LocalEditor, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId,
+    UnitOfWork, UserId,
 };
+use sync_wiring::{EntityStore, SyncModule};
 use tokio::sync::Mutex;
 
 use crate::config::{Auth, Config, DatabaseKind};
@@ -54,6 +55,7 @@ impl<S: AppStore> App<S> {
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
+            .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant)
             .build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })
@@ -114,7 +116,9 @@ impl<S: AppStore> App<S> {
                 .next(format!("add it to {}, or pause the subscription", self.config.path.display()))
         })?;
         let client = match &connection.auth {
-            Auth::Connected(app) => connection::client_with(connection, self.shared_tokens(connection, app)?)?,
+            Auth::Connected(app) => {
+                connection::client_with(connection, self.shared_tokens(connection, app)?)?
+            }
             _ => client(connection)?,
         };
         clients.insert(id.clone(), client.clone());

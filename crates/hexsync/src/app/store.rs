@@ -4,8 +4,8 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use sync_wiring::core::{
-    AuthorisationStore, ConnectionStore, RefreshStore, StoreError, TenantEraser, UnitOfWork, WebhookInbox,
-    WritebackStore,
+    AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
+    StoreError, TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
 };
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
@@ -23,6 +23,9 @@ pub(crate) trait AppStore:
     + RefreshStore<<Self as UnitOfWork>::Tx>
     + AuthorisationStore<<Self as UnitOfWork>::Tx>
     + TenantEraser<<Self as UnitOfWork>::Tx>
+    + ChangeEmitter<<Self as UnitOfWork>::Tx>
+    + DeliveryStore<<Self as UnitOfWork>::Tx>
+    + OutboxSignal
     + WritebackStore
 {
     /// What to call it.

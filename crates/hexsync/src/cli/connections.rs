@@ -125,7 +125,8 @@ impl Report for Listing {
         if self.connections.is_empty() {
             return writeln!(out, "there are no connections; configure one with auth = \"connected\"");
         }
-        let mut table = Table::new(["id", "tenant", "provider", "account", "user", "status", "expires", "key"]);
+        let mut table =
+            Table::new(["id", "tenant", "provider", "account", "user", "status", "expires", "key"]);
         for line in &self.connections {
             let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
             let paint = match line.status {
@@ -231,8 +232,9 @@ async fn tell_provider(connection: &Connection, token: &SecretString) -> Result<
 async fn list<S: AppStore>(app: &App<S>, only: Option<&ConnectionKey>) -> Result<Listing, CliError> {
     let mut connections = Vec::new();
     for tenant in app.tenants() {
-        let rows =
-            app.transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await).await?;
+        let rows = app
+            .transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await)
+            .await?;
         let is_known = |key: &ConnectionKey| rows.iter().any(|row| row.key == *key);
         for connection in &app.config.connections {
             let is_ours = connection.tenant == tenant && matches!(connection.auth, Auth::Connected(_));

@@ -67,9 +67,9 @@ impl Edit {
         for subscription in subscriptions {
             let wanted = self.connection.as_ref().is_none_or(|id| id == subscription.connection.as_str());
             let scope = app.scope(&subscription, self.entity);
-            let known = scopes.iter().any(|other| {
-                (&other.tenant, &other.connection) == (&scope.tenant, &scope.connection)
-            });
+            let known = scopes
+                .iter()
+                .any(|other| (&other.tenant, &other.connection) == (&scope.tenant, &scope.connection));
             if subscription.domain == self.entity.name() && wanted && !known {
                 scopes.push(Scope { user: UserId::from(self.user.as_str()), ..scope });
             }

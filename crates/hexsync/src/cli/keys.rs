@@ -121,11 +121,11 @@ async fn check<S: AppStore>(app: &App<S>) -> Result<Told, CliError> {
     let vault = app.vault()?;
     let active = vault.keys().active_id().to_owned();
     let keys = vault.keys().ids().map(str::to_owned).collect();
-    let mut told =
-        Told { active, keys, current: 0, resealed: None, older: 0, unreadable: Vec::new() };
+    let mut told = Told { active, keys, current: 0, resealed: None, older: 0, unreadable: Vec::new() };
     for tenant in app.tenants() {
-        let rows =
-            app.transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await).await?;
+        let rows = app
+            .transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await)
+            .await?;
         for row in rows {
             let Some(sealed) = row.sealed else { continue };
             match vault.open(&row.key, sync_wiring::auth::Purpose::Tokens, &sealed.bytes) {

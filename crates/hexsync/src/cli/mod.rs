@@ -9,6 +9,7 @@ mod doctor;
 mod drift;
 mod edit;
 mod erase;
+mod events;
 mod fields;
 mod history;
 mod init;
@@ -80,6 +81,8 @@ enum Command {
     DeadLetters(dead_letters::DeadLetters),
     #[command(subcommand)]
     Erase(erase::Erase),
+    #[command(subcommand)]
+    Events(events::Events),
     Doctor(doctor::Doctor),
     Sandbox(sandbox::Sandbox),
     Serve(serve::Serve),
@@ -115,6 +118,7 @@ impl Cli {
             Command::History(command) => there.on(command, out).await,
             Command::DeadLetters(command) => there.on(command, out).await,
             Command::Serve(command) => there.on(command, out).await,
+            Command::Events(command) => there.on(command, out).await,
             Command::Erase(command) => there.on(command, out).await,
         }
     }

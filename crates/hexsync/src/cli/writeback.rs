@@ -3,9 +3,7 @@
 use std::io::{self, Write};
 
 use serde::Serialize;
-use sync_wiring::core::{
-    Action, Counts, EditOperation, Outgoing, RunId, RunStatus, Subscription, SyncError,
-};
+use sync_wiring::core::{Action, Counts, EditOperation, Outgoing, RunId, RunStatus, Subscription, SyncError};
 
 use crate::app::{App, AppStore, Order, Reading, Selection, StoreCommand, entity_of, label};
 use crate::error::{CliError, chain};

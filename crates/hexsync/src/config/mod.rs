@@ -3,15 +3,16 @@
 mod connection;
 mod database;
 mod engine;
+mod events;
 mod problem;
 mod reader;
 mod secret;
 mod serve;
 mod span;
 mod template;
-mod vault;
 #[cfg(test)]
 mod tests;
+mod vault;
 
 use std::path::{Path, PathBuf};
 
@@ -20,6 +21,7 @@ use sync_wiring::core::{ConnectionId, EngineOptions, TenantId};
 pub(crate) use connection::{Auth, ConnectedApp, Connection};
 pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
+pub(crate) use events::{Events, Target};
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::{Secret, SecretError};
 pub(crate) use serve::Serve;
@@ -38,6 +40,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// How runs behave.
     pub(crate) engine: EngineOptions,
+    /// Whether changes are published, and where to.
+    pub(crate) events: Events,
     /// Where calls from the CRMs are received; `None` without the section.
     pub(crate) serve: Option<Serve>,
     /// What tokens in the database are sealed under; `None` without the section.
@@ -62,8 +66,8 @@ impl Config {
         let mut reader = Reader::new(path, text);
         let parsed = read(&mut reader, text);
         match (parsed, reader.finish()) {
-            (Some((database, engine, serve, keys, connections)), problems) if problems.is_empty() => {
-                Ok(Self { path: path.to_owned(), database, engine, serve, keys, connections })
+            (Some((database, engine, events, serve, keys, connections)), problems) if problems.is_empty() => {
+                Ok(Self { path: path.to_owned(), database, engine, events, serve, keys, connections })
             }
             (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
         }
@@ -89,7 +93,7 @@ impl Config {
     }
 }
 
-type Parts = (Database, EngineOptions, Option<Serve>, Option<Keys>, Vec<Connection>);
+type Parts = (Database, EngineOptions, Events, Option<Serve>, Option<Keys>, Vec<Connection>);
 
 fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
     let document = reader.document(text)?;
@@ -106,6 +110,10 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         Some(section) => engine::read(reader, section),
         None => EngineOptions::default(),
     };
+    let events = match root.table(reader, "events") {
+        Some(section) => events::read(reader, section),
+        None => Events::default(),
+    };
     let serve = root.table(reader, "serve").and_then(|section| serve::read(reader, section));
     let has_keys = root.has("keys");
     let keys = root.table(reader, "keys").and_then(|section| vault::read(reader, section));
@@ -121,5 +129,5 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         reader.problem(0..0, message, Some(help.to_owned()));
     }
     root.finish(reader);
-    Some((database?, engine, serve, keys, connections))
+    Some((database?, engine, events, serve, keys, connections))
 }

@@ -313,6 +313,7 @@ fn section_name(key: &str) -> &'static str {
     match key {
         "database" => "[database]",
         "engine" => "[engine]",
+        "events" => "[events]",
         "serve" => "[serve]",
         _ => "[[connections]]",
     }

@@ -53,6 +53,23 @@ url = "sqlite:hexsync.db"
 # ring_env = "HEXSYNC_KEYS"
 # active = "2026-11"
 
+[events]
+# Whether every applied change is published as an event, in the transaction that applies it. Off, because what nobody
+# delivers only piles up: see `hexsync events --help`.
+# publish = false
+# How long events are kept that every consumer has received; `hexsync events purge` removes older ones.
+# keep = "7d"
+# After how many failures an event is parked until it is replayed, and whether later events of its record wait for that.
+# attempts = 8
+# pass_parked = false
+# Where `hexsync events relay redis` and `hexsync events relay nats` deliver to (each also as _file).
+# redis_url_env = "HEXSYNC_REDIS_URL"
+# About how many entries each stream of Redis keeps; all by default.
+# redis_max_length = 1000000
+# nats_url_env = "HEXSYNC_NATS_URL"
+# Whether the stream HEXSYNC_EVENTS is made when it is missing.
+# nats_create = false
+
 [[connections]]
 id = "main"
 provider = "salesforce"

@@ -59,6 +59,11 @@ fn commented_keys_of_the_template_are_the_defaults() {
         "retries_per_run",
         "lease_ttl",
         "store_attempts",
+        "publish",
+        "keep",
+        "attempts",
+        "pass_parked",
+        "nats_create",
         "api_reserve_percent",
         "settle_lag",
         "overlap",
@@ -74,6 +79,7 @@ fn commented_keys_of_the_template_are_the_defaults() {
     let config = parse(&text).unwrap();
     assert_eq!(config.engine, EngineOptions::default());
     assert_eq!(config.database.tenant_role.as_deref(), Some("hexsync_app"));
+    assert_eq!(config.events, Events::default());
     let connection = &config.connections[0];
     let default = sync_wiring::salesforce::SalesforceConfig::default();
     assert_eq!(connection.api_reserve_percent, Some(default.api_reserve));
@@ -149,7 +155,7 @@ fn keys_of_another_way_to_sign_in_are_no_silent_mistake() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:9:1: `client_id` has no effect with auth = access_token
-    it belongs to auth = refresh_token | client_credentials | jwt_bearer; remove it"
+    it belongs to auth = refresh_token | client_credentials | jwt_bearer | connected; remove it"
     );
 }
 
@@ -259,7 +265,7 @@ fn keys_of_another_provider_are_no_silent_mistake() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:8:1: `client_id` has no effect with auth = access_token
-    it belongs to auth = refresh_token; remove it"
+    it belongs to auth = refresh_token | connected; remove it"
     );
 }
 
@@ -270,7 +276,7 @@ fn way_to_sign_in_of_another_provider_is_told() {
     assert_eq!(
         problems(&text),
         "  conf/hexsync.toml:6:8: there is no auth = jwt_bearer for HubSpot
-    allowed: refresh_token, access_token"
+    allowed: refresh_token, access_token, connected"
     );
 }
 
@@ -299,4 +305,44 @@ fn commented_account_of_the_template_is_one() {
     let base_url = hubspot.base_url.as_ref().unwrap().as_str().trim_end_matches('/');
     assert_eq!((hubspot.crm, base_url), (Crm::Hubspot, default.base_url.as_str()));
     assert!(TEMPLATE.contains(&format!("settle_lag (default {}s)", default.settle_lag.as_secs())));
+}
+
+#[test]
+fn events_are_read_and_their_urls_kept_elsewhere() {
+    let section = "[events]\npublish = true\nkeep = \"12h\"\nredis_url_env = \"REDIS\"\nredis_max_length = 5000\nnats_url_file = \"nats.url\"\nnats_create = true\n";
+    let config = parse(&format!("[database]\nurl = \"sqlite:a.db\"\n{section}")).unwrap();
+    let expected = Events {
+        publish: true,
+        keep: std::time::Duration::from_secs(12 * 3_600),
+        redis: Some(Secret::Env("REDIS".into())),
+        redis_max_length: Some(5_000),
+        nats_create: true,
+        ..Events::default()
+    };
+    assert!(matches!(&config.events.nats, Some(Secret::File(path)) if path.ends_with("nats.url")));
+    assert_eq!(Events { nats: None, ..config.events }, expected);
+    let wrong = parse("[database]\nurl = \"sqlite:a.db\"\n[events]\npublsh = true\nattempts = 0\n");
+    let told = wrong.unwrap_err().to_string();
+    assert!(told.contains("did you mean `publish`?") && told.contains("attempts"), "{told}");
+}
+
+#[test]
+fn connected_account_needs_keys_and_a_way_back() {
+    let connected = CONNECTION
+        .replace("auth = \"access_token\"", "auth = \"connected\"\nclient_id = \"abc\"")
+        .replace("instance_url = \"https://acme.my.salesforce.com\"\naccess_token_env = \"TOKEN\"\n", "");
+    let said = problems(&connected);
+    assert!(said.contains("[keys] is missing") && said.contains("hexsync keys new"), "{said}");
+    let text = format!("[keys]\nring_env = \"KEYS\"\nactive = \"b\"\n{connected}");
+    let config = parse(&text).unwrap();
+    let keys = config.keys.unwrap();
+    assert_eq!((keys.ring, keys.active.as_deref()), (Secret::Env("KEYS".into()), Some("b")));
+    let Auth::Connected(app) = &config.connections[0].auth else { panic!("connected") };
+    assert_eq!(app.redirect_url.as_str(), "http://127.0.0.1:8910/connect/salesforce/callback");
+    assert_eq!(app.login_url.as_str(), "https://login.salesforce.com/");
+    let elsewhere = format!("{text}redirect_url = \"https://app.example.test/callback\"\n");
+    let said = problems(&elsewhere);
+    assert!(said.contains("`redirect_url` does not lead back here"), "{said}");
+    let none = problems(&format!("[keys]\n{connected}"));
+    assert!(none.contains("`ring_env` or `ring_file` is missing in [keys]"), "{none}");
 }

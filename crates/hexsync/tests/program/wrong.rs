@@ -38,7 +38,7 @@ client_secret = "s3cret"
   other.toml:4:1: unknown key `batchsize` in [engine]
     did you mean `batch_size`? allowed: batch_size, multi_tenant, lease_ttl, noops, failures, all_failed, retry_first, retry_max, retries_per_run, store_attempts
   other.toml:8:8: `auth` has a value that is not known
-    did you mean `client_credentials`? allowed: refresh_token, client_credentials, jwt_bearer, access_token
+    did you mean `client_credentials`? allowed: refresh_token, client_credentials, jwt_bearer, access_token, connected
   other.toml:9:1: `client_secret` would put a secret into this file
     put it into an environment variable and write client_secret_env = "ITS_NAME", or into a file and write client_secret_file = "its/path"; a secret that was saved here should be replaced
 "#

@@ -265,12 +265,16 @@ async fn missing_key_property_stops_creates_alone() {
     let f = Hubspot(World::new().await);
     let seeded = f.seed(1).await;
     let op = RemoteOp::Create { key: LocalId::new("k"), record: f.sample(1), fields: f.writer().writable() };
-    let answers = write(&f, &[intent(op), change(&seeded[0], named("new"), &["last_name"], None)]).await;
+    let answers =
+        write(&f, &[intent(op.clone()), change(&seeded[0], named("new"), &["last_name"], None)]).await;
     let Written::Refused { code, reason } = &answers[0] else { panic!("{answers:?}") };
     assert_eq!(code, "NO_KEY_PROPERTY");
     assert!(reason.contains("`hexsync_key`") && reason.contains("add it to contacts"), "{reason}");
     done(&answers[1]);
     assert_eq!(f.live().await.len(), 1);
+    add_key(&f.0, "contacts");
+    let answers = write(&f, &[intent(op)]).await;
+    assert!(matches!(answers[0], Written::Done { created: true, .. }), "once it is there: {answers:?}");
 }
 
 /// The answer tells the version, so that what comes back by polling is known.

@@ -87,7 +87,7 @@ fn message_is_a_partial_record_with_its_version() {
     assert_eq!(found.version, Some(Version(1_767_348_245_000)));
     let Payload::Upsert(record) = found.payload else { panic!("no record") };
     let value = &record.value;
-    assert_eq!(value.amount.unwrap().to_string(), "1200.50");
+    assert_eq!(value.amount, "1200.50".parse().ok());
     assert_eq!((value.closed, &value.name), (Some(false), &None));
     assert_eq!(value.account.as_ref().unwrap().as_str(), "001Dn00000AbCdEIAV", "in its long form");
     assert_eq!(

@@ -53,7 +53,7 @@ impl WriterFixture for Salesforce {
             name: Some(format!("Account {n}")),
             phone: Some(format!("+1 555 {n}")),
             employees: Some(7),
-            revenue: Some("1000000.5".parse().unwrap()),
+            revenue: Some("1000000".parse().unwrap()),
             city: Some("Lyon".to_owned()),
             ..Account::default()
         }
@@ -150,12 +150,15 @@ async fn missing_key_field_stops_creates_alone() {
     let f = Salesforce(World::new().await);
     let seeded = f.seed(1).await;
     let op = RemoteOp::Create { key: LocalId::new("k"), record: f.sample(1), fields: f.writer().writable() };
-    let answers = write(&f, &[intent(op), rename(&seeded[0], "renamed")]).await;
+    let answers = write(&f, &[intent(op.clone()), rename(&seeded[0], "renamed")]).await;
     let Written::Refused { code, reason } = &answers[0] else { panic!("{answers:?}") };
     assert_eq!(code, "NO_KEY_FIELD");
     assert!(reason.contains("`Hexsync_Key__c`") && reason.contains("add it to Account"), "{reason}");
     assert!(matches!(answers[1], Written::Done { .. }), "{answers:?}");
     assert_eq!(f.live().await.len(), 1);
+    add_key(&f.0, "Account");
+    let answers = write(&f, &[intent(op)]).await;
+    assert!(matches!(answers[0], Written::Done { created: true, .. }), "once it is there: {answers:?}");
 }
 
 /// A lock that opens is not seen, one that stays puts the record off.

@@ -7,7 +7,7 @@ use sync_core::{
     DeleteEvidence, ExternalId, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter,
     SourceError, Version, Written,
 };
-use wiremock::matchers::{body_json, header, method, path, query_param};
+use wiremock::matchers::{body_json, header, headers, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::entity::Opportunity;
@@ -255,7 +255,8 @@ async fn salesforce_itself_compares_the_version_of_one() {
         Mock::given(path(READ)).respond_with(ok(found)).mount(&server).await;
         Mock::given(method("PATCH"))
             .and(path(format!("/services/data/v66.0/sobjects/Opportunity/{ID}")))
-            .and(header("if-unmodified-since", "Fri, 02 Jan 2026 10:04:05 GMT"))
+            // The matcher takes a comma for the end of a value.
+            .and(headers("if-unmodified-since", vec!["Fri", "02 Jan 2026 10:04:05 GMT"]))
             .and(header("sforce-call-options", "client=hexsync"))
             .respond_with(answer)
             .expect(1)

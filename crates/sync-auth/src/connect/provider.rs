@@ -59,7 +59,9 @@ impl OAuthProvider {
             if !self.scopes.is_empty() {
                 query.append_pair("scope", &self.scopes.join(" "));
             }
-            if let Some(optional) = self.optional_scopes.as_ref().filter(|optional| !optional.scopes.is_empty()) {
+            if let Some(optional) =
+                self.optional_scopes.as_ref().filter(|optional| !optional.scopes.is_empty())
+            {
                 query.append_pair(&optional.parameter, &optional.scopes.join(" "));
             }
             for (name, value) in &self.extra {

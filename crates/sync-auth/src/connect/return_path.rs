@@ -21,7 +21,8 @@ pub fn check_return_path(path: &str, allowed: &[String]) -> bool {
     // Dots and slashes in disguise have no business here: what they mean is for others to decide.
     let lower = place.to_ascii_lowercase();
     let disguised = ["%2e", "%2f", "%5c"].iter().any(|hidden| lower.contains(hidden));
-    if disguised || place.split('/').any(|segment| segment == ".." || segment == ".") || place.contains("//") {
+    if disguised || place.split('/').any(|segment| segment == ".." || segment == ".") || place.contains("//")
+    {
         return false;
     }
     allowed.iter().any(|prefix| {
@@ -37,7 +38,9 @@ mod tests {
     #[test]
     fn only_paths_below_an_allowed_one_pass() {
         let allowed = ["/settings".to_owned(), "/app/".to_owned()];
-        for good in ["/settings", "/settings/", "/settings/crm", "/settings?x=//evil.test", "/app", "/app/x#y"] {
+        for good in
+            ["/settings", "/settings/", "/settings/crm", "/settings?x=//evil.test", "/app", "/app/x#y"]
+        {
             assert!(check_return_path(good, &allowed), "{good}");
         }
         for bad in [

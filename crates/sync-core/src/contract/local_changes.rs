@@ -170,7 +170,7 @@ where
     assert_eq!(store.adopted_ids(&mut tx, &other, &asked).await.unwrap(), [adoption]);
 }
 
-/// INV-LOC-5, INV-CON-3: connection and entity keep edits, standings and questions apart.
+/// INV-LOC-5, INV-CFL-3: connection and entity keep edits, standings and questions apart.
 pub async fn waiting_changes_are_of_the_connection_and_entity<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -182,7 +182,7 @@ where
     strangers(&*store, &one, &others).await;
 }
 
-/// INV-LOC-5, INV-CON-3: tenants see and touch nothing of each other's.
+/// INV-LOC-5, INV-CFL-3: tenants see and touch nothing of each other's.
 pub async fn waiting_changes_are_of_the_tenant<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -202,7 +202,7 @@ where
     }
 }
 
-/// INV-CON-1: asking again replaces the values and takes back a decision, under the same id.
+/// INV-CFL-1: asking again replaces the values and takes back a decision, under the same id.
 pub async fn asking_again_replaces<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,
@@ -229,7 +229,7 @@ where
     assert_eq!(sorted(conflicts(&*store, &scope).await), sorted(vec![whole, replaced]));
 }
 
-/// INV-CON-2: a closed question is gone and can't be decided; a later one is a new one.
+/// INV-CFL-2: a closed question is gone and can't be decided; a later one is a new one.
 pub async fn closed_questions_are_gone<F: StoreFixture>(f: F)
 where
     F::Store: WritebackStore,

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::emitter::event as change;
 use super::fixture::{StoreFixture, TxOf};
-use super::setup::{at, commit, open_run, subscribe};
+use super::setup::{at, open_run, subscribe};
 use crate::{
     AfterFailure, ClaimId, ClaimKey, ClaimRequest, ClaimedEvent, ConsumerName, DeliveryStore, EventBody,
     EventId, FailedDelivery, Lane, Outbox, OutboxEvent, OutboxSignal, ParkedFilter, QueueState, RecordRef,
@@ -241,8 +241,8 @@ pub async fn consumers_and_lanes_are_apart<F: OutboxFixture>(f: F) {
     assert_eq!(of(&claim(&f, "one", Lane::Outbound, 0, 10).await.1), [3]);
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [1, 2]);
     let store = f.store();
-    assert!(commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
-    assert!(!commit(&*store, async |tx| store.forget(tx, &"one".into()).await.unwrap()).await);
+    assert!(commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
+    assert!(!commit(&*store, async |tx| store.forget_consumer(tx, &"one".into()).await.unwrap()).await);
     publish(&f, &[message(4, Some("r1"))]).await;
     assert_eq!(numbers(&drain(&f, "two", Lane::Change, 10).await), [4]);
     assert!(claim(&f, "one", Lane::Change, 1_000, 10).await.1.is_empty());
@@ -464,6 +464,14 @@ fn request(consumer: &str, lane: Lane, now: i64, limit: u32) -> ClaimRequest {
         until,
         limit,
     }
+}
+
+/// Runs `work` in a transaction of its own for all tenants and commits.
+async fn commit<S: UnitOfWork, R>(store: &S, work: impl AsyncFnOnce(&mut S::Tx) -> R) -> R {
+    let mut tx = store.begin_across_tenants().await.unwrap();
+    let answer = work(&mut tx).await;
+    store.commit(tx).await.unwrap();
+    answer
 }
 
 async fn register<F: OutboxFixture>(f: &F, consumer: &str, lanes: &[Lane]) {

@@ -9,8 +9,7 @@ use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
-    LocalId, Operation, Payload, Provenance, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert,
-    Version,
+    LocalId, Operation, Payload, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
 };
 
 /// Why a batch did not commit.
@@ -190,23 +189,6 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         failpoint!("batch.notices_settled");
         let fresh = self.note_progress(tx, run, &ledger.committed).await?;
         Ok(fresh.then_some(ledger.committed))
-    }
-
-    /// Settles the notices that became the changes of this batch, where they came from an inbox (INV-INB-2).
-    async fn settle_notices(
-        &self,
-        tx: &mut S::Tx,
-        run: &ActiveRun,
-        batch: &[Change<T>],
-    ) -> Result<(), StoreError> {
-        let Some(inbox) = &self.ports.inbox else { return Ok(()) };
-        let is_notice = |change: &&Change<T>| change.source == Provenance::Webhook;
-        let keys = batch.iter().filter(is_notice).filter_map(|change| change.dedup_key.clone());
-        let keys: Vec<Box<str>> = keys.collect();
-        if keys.is_empty() {
-            return Ok(());
-        }
-        inbox.settle(tx, &run.scope, &keys, self.clock.now()).await.map(drop)
     }
 
     /// Takes away edits that wait no longer, and asks what only a person can decide. Of records that could not be

@@ -17,6 +17,7 @@ mod batch;
 mod builder;
 mod intake;
 mod lifecycle;
+mod notices;
 mod options;
 mod parked;
 mod plan;

@@ -7,10 +7,10 @@ use crate::{Choice, Conflict, ConflictId, ExternalId, Scope, StoreError, UserId}
 
 /// Keeps what only a person can decide.
 ///
-/// - **INV-CON-1** There is at most one question per record and field that is not closed. Asking again replaces its
+/// - **INV-CFL-1** There is at most one question per record and field that is not closed. Asking again replaces its
 ///   values and takes back a decision; its id, and since when it is open, stay.
-/// - **INV-CON-2** A decision is kept until it is closed. Only an open question can be decided.
-/// - **INV-CON-3** Only questions of the scope's tenant, connection and entity are seen or touched.
+/// - **INV-CFL-2** A decision is kept until it is closed. Only an open question can be decided.
+/// - **INV-CFL-3** Only questions of the scope's tenant, connection and entity are seen or touched.
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait ConflictStore<Tx: Send + Sync + 'static>: Send + Sync {

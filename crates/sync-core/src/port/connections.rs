@@ -107,10 +107,6 @@ pub trait ConnectionStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn grants_of(
-        &self,
-        tx: &mut Tx,
-        provider: &Provider,
-        grantor: &Grantor,
-    ) -> Result<u64, StoreError>;
+    async fn grants_of(&self, tx: &mut Tx, provider: &Provider, grantor: &Grantor)
+    -> Result<u64, StoreError>;
 }

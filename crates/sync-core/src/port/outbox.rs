@@ -16,7 +16,8 @@ use crate::{
 #[cfg_attr(feature = "mocks", mockall::automock)]
 #[async_trait]
 pub trait Outbox<Tx: Send + Sync + 'static>: Send + Sync {
-    /// Publishes events, of any tenants. A [`crate::EventBody::Change`] is published as well as a message.
+    /// Publishes events; where tenants are told apart, those of the transaction's tenant. A
+    /// [`crate::EventBody::Change`] is published as well as a message.
     ///
     /// # Errors
     /// [`StoreError`] of the store, of R1 where tenants are told apart and an event has none.
@@ -25,8 +26,9 @@ pub trait Outbox<Tx: Send + Sync + 'static>: Send + Sync {
 
 /// Hands out published events for delivery, to consumers known by name.
 ///
-/// A claim is a short transaction of its own: claim, commit, deliver, settle, commit. Consumers hear of all tenants;
-/// each event names its own.
+/// A claim is a short transaction of its own: claim, commit, deliver, settle, commit. Consumers hear of all tenants:
+/// open the transactions by [`begin_across_tenants`](crate::UnitOfWork::begin_across_tenants). Each event names its
+/// own tenant.
 ///
 /// - **INV-OUT-2** Order is kept per record (tenant, connection, entity, external id): an event is claimed only once
 ///   every earlier one of its record was acknowledged, or together with and after it. Holds between processes.
@@ -57,7 +59,7 @@ pub trait DeliveryStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn forget(&self, tx: &mut Tx, consumer: &ConsumerName) -> Result<bool, StoreError>;
+    async fn forget_consumer(&self, tx: &mut Tx, consumer: &ConsumerName) -> Result<bool, StoreError>;
 
     /// Claims events to deliver, in the order of their publishing; none where nothing is due, or others are claiming
     /// right now.

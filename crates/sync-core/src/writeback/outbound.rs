@@ -10,10 +10,10 @@ use super::fields;
 use super::record::{Fate, RecordError};
 use crate::engine::ActiveRun;
 use crate::{
-    BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId, Fetched,
-    LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport, RunRequest,
-    SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder, WritebackPorts,
-    Written, fold_edits,
+    BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,
+    Fetched, LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport,
+    RunRequest, SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder,
+    WritebackPorts, Written, fold_edits,
 };
 
 /// How outbound runs behave.

@@ -50,7 +50,10 @@ async fn question_holds_back_its_field_alone() {
             assert_eq!(world.there("A"), Some(deal("Ours", "Lost")));
             assert_eq!(world.here("A"), Some(deal("Ours", "Won")));
             let conflict = world.conflicts().await.remove(0);
-            assert_eq!((conflict.field.as_deref(), conflict.kind), (Some("stage"), ConflictKind::BothChanged));
+            assert_eq!(
+                (conflict.field.as_deref(), conflict.kind),
+                (Some("stage"), ConflictKind::BothChanged)
+            );
             assert_eq!(conflict.base, FieldValue::Text("Open".into()));
             // Nothing is done until it is decided, and nothing is asked twice.
             world.inbound().await;
@@ -93,7 +96,8 @@ async fn question_that_answers_itself_is_closed() {
 /// Deleted in the CRM, changed here: the default rule decides, whichever side looks first.
 #[tokio::test]
 async fn record_deleted_there_and_changed_here() {
-    let table = [(ConflictRule::LocalWins, true), (ConflictRule::RemoteWins, false), (ConflictRule::Newest, false)];
+    let table =
+        [(ConflictRule::LocalWins, true), (ConflictRule::RemoteWins, false), (ConflictRule::Newest, false)];
     for (rule, lives) in table {
         for inbound_first in [false, true] {
             let world = World::new(rule).await;
@@ -110,7 +114,10 @@ async fn record_deleted_there_and_changed_here() {
             let made: Vec<String> = world.done();
             assert_eq!(made.len(), usize::from(lives), "{rule:?} {made:?}");
             if let Some(id) = made.first().and_then(|made| made.strip_prefix("create ")) {
-                assert_eq!((world.here(id), world.there(id)), (Some(deal("Big", "Won")), Some(deal("Big", "Won"))));
+                assert_eq!(
+                    (world.here(id), world.there(id)),
+                    (Some(deal("Big", "Won")), Some(deal("Big", "Won")))
+                );
             }
         }
     }

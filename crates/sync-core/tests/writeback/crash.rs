@@ -54,7 +54,11 @@ async fn survives(place: &str, nth: usize) {
     world.later(120);
     world.outbound().await;
     world.inbound().await;
-    assert_eq!((world.here("A"), world.there("A")), (Some(deal("Big", "Won")), Some(deal("Big", "Won"))), "{place}");
+    assert_eq!(
+        (world.here("A"), world.there("A")),
+        (Some(deal("Big", "Won")), Some(deal("Big", "Won"))),
+        "{place}"
+    );
     assert_eq!((world.here("B"), world.there("B")), (None, None), "{place}");
     let live: Vec<_> = world.sink.rows(&world.scope()).into_iter().filter(|(_, row)| !row.deleted).collect();
     assert_eq!(live.len(), 3, "{place}: {live:?}");
@@ -62,7 +66,11 @@ async fn survives(place: &str, nth: usize) {
     assert_eq!(world.there(made.0.as_str()), Some(deal("New", "Open")), "{place}");
     let mut done = world.done();
     done.sort();
-    assert_eq!(done, ["archive B".to_owned(), format!("create {}", made.0), "update A".to_owned()], "{place}");
+    assert_eq!(
+        done,
+        ["archive B".to_owned(), format!("create {}", made.0), "update A".to_owned()],
+        "{place}"
+    );
     let conflicts = world.conflicts().await;
     assert_eq!(conflicts.len(), 1, "{place}");
     assert_eq!(conflicts[0].external_id.as_str(), "C", "{place}");

@@ -11,7 +11,8 @@ use crate::world::{Deal, World, deal};
 
 async fn sent() -> World {
     let mut world = World::new(ConflictRule::Ask).await;
-    world.loopback = Some(MemoryLoopbackStore::with_clock(Duration::from_secs(60), Arc::clone(&world.clock) as _));
+    world.loopback =
+        Some(MemoryLoopbackStore::with_clock(Duration::from_secs(60), Arc::clone(&world.clock) as _));
     world.shared("A", deal("Big", "Open")).await;
     world.edit("A", |deal| deal.stage = Some("Won".into())).await;
     world.outbound().await;

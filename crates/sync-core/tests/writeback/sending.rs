@@ -142,11 +142,8 @@ async fn events_say_where_a_change_comes_from() {
     world.edit("A", |deal| deal.stage = Some("Won".into())).await;
     world.outbound().await;
     let told: Vec<_> = world.store.outbox().iter().map(|event| (event.kind.clone(), event.source)).collect();
-    let expected = [
-        ("deal_created", "integration"),
-        ("deal_updated", "local"),
-        ("deal_updated", "writeback"),
-    ];
+    let expected =
+        [("deal_created", "integration"), ("deal_updated", "local"), ("deal_updated", "writeback")];
     assert_eq!(told, expected.map(|(kind, source)| (kind.to_owned(), source)));
 }
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::problem::{Findings, Problems, START};
 use super::read::read;
+use super::schema::SCHEMA;
 use super::{EntityConfig, check, shape};
 
 /// An entity's file.
@@ -45,7 +46,7 @@ impl EntityFile {
     pub fn parse(path: &Path, text: &str, known: &KnownEntities) -> Result<EntityConfig, Problems> {
         let mut found = Findings::default();
         if let Some(tree) = read(text, &mut found) {
-            shape::check(&tree, &mut found);
+            shape::check(&tree, &SCHEMA, &mut found);
             check::check(&tree, known, &mut found);
             if found.is_empty() {
                 match EntityConfig::deserialize(&tree) {

@@ -27,6 +27,7 @@ mod access;
 mod check;
 mod config;
 mod de;
+mod event;
 mod file;
 mod node;
 mod problem;
@@ -42,6 +43,7 @@ pub use config::{
     ConflictConfig, ConflictWord, ContractConfig, CustomFieldStore, CustomFields, Direction, EntityConfig,
     FieldConfig, Mode, ProviderDetection, ProviderSync, RelationshipConfig, SyncConfig, ValueKind,
 };
+pub use event::{EventConfig, EventDirection, EventFile};
 pub use file::{EntityFile, EntityNames, KnownEntities};
 pub use problem::{Problem, Problems};
 pub use reference::reference_markdown;

@@ -19,11 +19,14 @@ pub fn entity_schema() -> Json {
 }
 
 /// The schema, made once.
-pub(super) static SCHEMA: LazyLock<Json> = LazyLock::new(|| {
-    let mut schema = SchemaGenerator::default().into_root_schema_for::<EntityConfig>().to_value();
+pub(super) static SCHEMA: LazyLock<Json> = LazyLock::new(of::<EntityConfig>);
+
+/// The schema of one kind of file.
+pub(super) fn of<T: JsonSchema>() -> Json {
+    let mut schema = SchemaGenerator::default().into_root_schema_for::<T>().to_value();
     tidy(&mut schema);
     schema
-});
+}
 
 /// Takes out what the derive adds and nobody needs: line breaks within a paragraph, formats of Rust's numbers,
 /// and nulls, for a key without a value is more often a slip than an absence.

@@ -4,16 +4,17 @@ use serde_json::{Map, Value as Json};
 
 use super::node::{Node, Scalar, Value};
 use super::problem::{Findings, Position};
-use super::schema::SCHEMA;
 use super::suggest::{allowed, meant, near};
 
 /// Reports everything whose form is not the schema's.
-pub(super) fn check(tree: &Node, found: &mut Findings) {
-    Walk { found }.value(tree, &SCHEMA, "the file", Position { length: 1, ..tree.at });
+pub(super) fn check(tree: &Node, schema: &Json, found: &mut Findings) {
+    Walk { found, root: schema }.value(tree, schema, "the file", Position { length: 1, ..tree.at });
 }
 
 struct Walk<'a> {
     found: &'a mut Findings,
+    /// The file's schema, which references lead into.
+    root: &'a Json,
 }
 
 /// What a place of the file may hold: the alternatives of its schema, sorted by kind.
@@ -34,22 +35,22 @@ struct Forms<'s> {
 }
 
 impl<'s> Forms<'s> {
-    fn of(schema: &'s Json) -> Self {
+    fn of(schema: &'s Json, root: &'s Json) -> Self {
         let mut forms = Self::default();
-        forms.add(schema, false);
+        forms.add(schema, root, false);
         forms
     }
 
-    fn add(&mut self, schema: &'s Json, is_alternative: bool) {
+    fn add(&mut self, schema: &'s Json, root: &'s Json, is_alternative: bool) {
         let Some(object) = schema.as_object() else { return };
         if let Some(reference) = object.get("$ref").and_then(Json::as_str) {
-            let target = reference.strip_prefix('#').and_then(|pointer| SCHEMA.pointer(pointer));
-            return self.add(target.unwrap_or(&Json::Null), is_alternative);
+            let target = reference.strip_prefix('#').and_then(|pointer| root.pointer(pointer));
+            return self.add(target.unwrap_or(&Json::Null), root, is_alternative);
         }
         for key in ["anyOf", "oneOf"] {
             if let Some(Json::Array(alternatives)) = object.get(key) {
                 // A variant with content is an alternative of `oneOf`; a long form is one of `anyOf`.
-                alternatives.iter().for_each(|one| self.add(one, key == "oneOf"));
+                alternatives.iter().for_each(|one| self.add(one, root, key == "oneOf"));
                 return;
             }
         }
@@ -115,7 +116,8 @@ impl<'s> Forms<'s> {
 impl Walk<'_> {
     /// A value at the place called `name`, whose key stands at `key`.
     fn value(&mut self, node: &Node, schema: &Json, name: &str, key: Position) {
-        let forms = Forms::of(schema);
+        let root = self.root;
+        let forms = Forms::of(schema, root);
         match &node.value {
             Value::Broken => {}
             Value::Scalar(scalar) => self.scalar(scalar, node, &forms, name, key),

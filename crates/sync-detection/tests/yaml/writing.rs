@@ -121,7 +121,7 @@ fn mistakes_are_told_with_their_place() {
             "remove `write`, or the transform",
         ),
         (
-            with("{ source: Amount, target: amount }", "{ source: Amount, target: amount, write: no }"),
+            with("{ source: Amount, target: amount }", "{ source: Amount, target: amount, write: maybe }"),
             "`write` has to be true or false",
             "",
         ),

@@ -148,7 +148,8 @@ impl<S: UnitOfWork> Dispatcher<S> {
     }
 
     /// Delivers what is due now, without waiting for more, and answers what this dispatcher did so far. What is
-    /// claimed by others, or waits for its next attempt, is left.
+    /// claimed by others, or waits for its next attempt, is left; so is everything where the relay can't be reached,
+    /// which the report tells.
     ///
     /// # Errors
     /// [`StoreError`] of the store; what was claimed comes again when its claim ends.

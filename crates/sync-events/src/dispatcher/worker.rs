@@ -64,10 +64,18 @@ impl<S: UnitOfWork> Worker<S> {
         }
     }
 
-    /// Delivers until nothing is due.
+    /// Delivers until nothing is due, or the relay can't be reached.
     pub(super) async fn drain(mut self) -> Result<(), StoreError> {
-        while let Round::Worked = self.round().await? {}
-        Ok(())
+        loop {
+            match self.round().await? {
+                Round::Worked => {}
+                Round::Idle => return Ok(()),
+                Round::Down(error) => {
+                    self.tell_of_stall(&*error);
+                    return Ok(());
+                }
+            }
+        }
     }
 
     async fn round(&mut self) -> Result<Round, StoreError> {
@@ -198,18 +206,20 @@ impl<S: UnitOfWork> Worker<S> {
         n_stalls: u32,
         error: &(dyn std::error::Error + 'static),
     ) {
+        self.tell_of_stall(error);
+        stop.run_until_cancelled(tokio::time::sleep(self.backoff(n_stalls))).await;
+    }
+
+    fn tell_of_stall(&self, error: &(dyn std::error::Error + 'static)) {
         self.shared.counts.stalled.fetch_add(1, Ordering::Relaxed);
-        let wait = self.backoff(n_stalls);
         let (consumer, relay) = (self.shared.settings.consumer.as_str(), self.shared.relay.label());
         tracing::warn!(
             consumer,
             relay,
             lane = self.lane.as_str(),
             error,
-            ?wait,
             "events can't be delivered for now"
         );
-        stop.run_until_cancelled(tokio::time::sleep(wait)).await;
     }
 
     /// Doubling, bounded, and spread over half its length.

@@ -124,3 +124,15 @@ where
         brake,
     }
 }
+
+/// Writes `T` to this account. Entities for which `entity.yaml` says `direction: outbound` or `bidirectional` can be.
+#[must_use]
+pub fn writer<T: ToSalesforce>(crm: &SalesforceClient) -> Arc<dyn sync_core::RemoteWriter<T>> {
+    Arc::new(SalesforceWriter::<T>::new(crm.clone()))
+}
+
+/// Whose value counts when a field of `T` was changed here and there, by the entity's YAML.
+#[must_use]
+pub const fn conflicts<T: ToSalesforce>() -> sync_core::ConflictPolicy {
+    T::CONFLICTS
+}

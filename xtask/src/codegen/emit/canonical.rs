@@ -34,14 +34,6 @@ pub(super) fn file(entity: &Entity) -> String {
 
 fn imports(entity: &Entity, fields: &[FieldView<'_>]) -> String {
     let has = |kind| fields.iter().any(|field| field.kind == kind);
-    let list = |path: &str, names: &[(&str, bool)]| {
-        let names: Vec<_> = names.iter().filter(|(_, used)| *used).map(|(name, _)| *name).collect();
-        match names.as_slice() {
-            [] => String::new(),
-            [one] => format!("use {path}::{one};\n"),
-            several => format!("use {path}::{{{}}};\n", several.join(", ")),
-        }
-    };
     let mut text = list(
         "chrono",
         &[
@@ -60,8 +52,19 @@ fn imports(entity: &Entity, fields: &[FieldView<'_>]) -> String {
     )
 }
 
-fn full_type(field: &FieldView<'_>) -> String {
-    let ty = match field.kind {
+/// The import of the names that are used.
+pub(super) fn list(path: &str, names: &[(&str, bool)]) -> String {
+    let names: Vec<_> = names.iter().filter(|(_, used)| *used).map(|(name, _)| *name).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        [one] => format!("use {path}::{one};\n"),
+        several => format!("use {path}::{{{}}};\n", several.join(", ")),
+    }
+}
+
+/// The type of a value.
+pub(super) fn plain_type(kind: FieldKind) -> &'static str {
+    match kind {
         FieldKind::Bool => "bool",
         FieldKind::Int => "i64",
         FieldKind::Decimal => "Decimal",
@@ -70,6 +73,10 @@ fn full_type(field: &FieldView<'_>) -> String {
         FieldKind::Instant => "DateTime<Utc>",
         FieldKind::Json => "Json",
         FieldKind::Link => "ExternalId",
-    };
+    }
+}
+
+fn full_type(field: &FieldView<'_>) -> String {
+    let ty = plain_type(field.kind);
     if field.required { ty.to_owned() } else { format!("Option<{ty}>") }
 }

@@ -2,11 +2,14 @@
 
 mod canonical;
 mod contract;
+mod events;
 mod program;
 mod provider;
 mod providers;
 mod sample;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wiring;
 
 use std::fmt::Write as _;
@@ -22,6 +25,7 @@ pub(super) fn all(model: &Model, migrations: &dyn Fn(&Entity) -> Vec<String>, fi
             |name: &str, text: String| files.rust(&format!("{folder}/{name}"), entity.header() + &text);
         put("src/generated/mod.rs", module(model, entity));
         put("src/generated/canonical.rs", canonical::file(entity));
+        put("src/generated/events.rs", events::file(entity));
         put("src/generated/table.rs", table::file(entity, &migrations(entity)));
         put("src/generated/sinks.rs", sinks(model, entity));
         put("src/generated/providers.rs", providers::file(entity));
@@ -54,13 +58,14 @@ pub(super) fn all(model: &Model, migrations: &dyn Fn(&Entity) -> Vec<String>, fi
 fn module(model: &Model, entity: &Entity) -> String {
     let ty = entity.ty();
     let mut text = format!("//! What `entity.yaml` says of {}, as code.\n\n", entity.many());
-    let mut modules = vec!["canonical", "providers", "sinks", "table"];
+    let mut modules = vec!["canonical", "events", "providers", "sinks", "table"];
     modules.extend(entity.providers.iter().map(|provider| provider.module.as_str()));
     modules.sort_unstable();
     for module in modules {
         let _ = writeln!(text, "mod {module};");
     }
     let _ = writeln!(text, "\npub use canonical::{ty};");
+    let _ = writeln!(text, "pub use events::{{{}}};", events::exports(entity));
     let polled = if providers::polled(entity).next().is_some() {
         format!("{ty}PollFetchers, {ty}Provider, {}_change_sources", entity.name())
     } else {

@@ -30,7 +30,8 @@ fn repository() -> PathBuf {
 
 fn model(text: &str) -> Model {
     let config = EntityFile::parse(Path::new("entity.yaml"), text, &KnownEntities::Any).unwrap();
-    let source = Source { package: "entity-ticket".into(), text: text.to_owned(), config };
+    let source =
+        Source { package: "entity-ticket".into(), text: text.to_owned(), config, events: Vec::new() };
     model::model(&repository(), vec![source]).unwrap()
 }
 

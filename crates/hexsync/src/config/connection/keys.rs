@@ -46,7 +46,9 @@ const fn key(name: &'static str, salesforce: &'static [AuthKind], hubspot: &'sta
 }
 
 const KEYS: [Key; 18] = {
-    use AuthKind::{AccessToken as A, ClientCredentials as C, Connected as O, JwtBearer as J, RefreshToken as R};
+    use AuthKind::{
+        AccessToken as A, ClientCredentials as C, Connected as O, JwtBearer as J, RefreshToken as R,
+    };
     [
         key("login_url", &[R, C, J, O], &[]),
         key("token_url", &[R, C, J], &[R]),

@@ -118,7 +118,10 @@ where
     S: UnitOfWork + ConnectionStore<S::Tx> + AuthorisationStore<S::Tx>,
 {
     if !is_own_form(&headers) {
-        return pages::error(StatusCode::FORBIDDEN, "this form was sent from another site; begin at the application");
+        return pages::error(
+            StatusCode::FORBIDDEN,
+            "this form was sent from another site; begin at the application",
+        );
     }
     let Some(principal) = site.visitors.visitor(&parts).await else { return nobody() };
     let (browser, is_new) = match cookie::read(&headers, site.options.secure_cookie) {

@@ -45,5 +45,8 @@ fn cookie_is_read_as_it_was_written_and_nothing_else() {
 
 #[test]
 fn nothing_in_a_page_can_become_markup() {
-    assert_eq!(escaped(r#"<a href="x" onclick='y'>&"#), "&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;");
+    assert_eq!(
+        escaped(r#"<a href="x" onclick='y'>&"#),
+        "&lt;a href=&quot;x&quot; onclick=&#39;y&#39;&gt;&amp;"
+    );
 }

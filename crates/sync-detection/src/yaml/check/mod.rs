@@ -2,6 +2,7 @@
 //! here, so that all mistakes come in one go.
 
 mod entity;
+mod events;
 mod filters;
 mod mapping;
 mod names;
@@ -14,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::Deserialize;
 use sync_core::FieldKind;
+
+pub(super) use events::check_event;
 
 use super::file::KnownEntities;
 use super::node::{Key, Node};

@@ -183,7 +183,7 @@ fn refuse(reason: impl Into<String>, help: impl Into<String>) -> Result<(), Refu
 }
 
 /// Words in small letters with underscores between them.
-fn spelling(name: &str) -> Result<(), Refusal> {
+pub(super) fn spelling(name: &str) -> Result<(), Refusal> {
     let is_word = |word: &str| {
         !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
     };
