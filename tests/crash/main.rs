@@ -14,7 +14,7 @@ use e2e::world::{Setup, World};
 use entity_opportunity::Opportunity;
 use fail::FailScenario;
 use serde_json::json;
-use sync_core::{ConnectionKey, Notice, NoticeKind, RunStatus, UnitOfWork};
+use sync_core::{ConnectionKey, Notice, NoticeKind, RunStatus};
 use sync_wiring::salesforce;
 use sync_wiring::webhooks::DrainFeed;
 use tokio_util::sync::CancellationToken;

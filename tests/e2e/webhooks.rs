@@ -10,7 +10,7 @@ use e2e::store::{Backend, PgHome};
 use e2e::world::{Setup, World};
 use entity_opportunity::Opportunity;
 use serde_json::json;
-use sync_core::{Clock, ConnectionKey, UnitOfWork};
+use sync_core::ConnectionKey;
 use sync_postgres::PgStore;
 use sync_wiring::salesforce;
 use sync_wiring::webhooks::{
