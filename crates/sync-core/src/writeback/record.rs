@@ -246,7 +246,12 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             (Fate::Done { .. }, _) if sent == Some(EditOperation::Delete) => outcome.deleted(row),
             (_, What::RestoreHere) => {
                 if let (Some((remote, version)), Some(row)) = (&step.remote, row) {
-                    outcome.changed = self.diff(None, remote.clone());
+                    // From what both sides last agreed on: edits that came before the deletion were never sent.
+                    let mut before = row.record.clone();
+                    for edited in &step.claim.folded.fields {
+                        fields::set(&mut before, &edited.field, &edited.from);
+                    }
+                    outcome.changed = self.diff(Some(&before), remote.clone());
                     outcome.operation = Operation::Restored;
                     outcome.write = Some(upsert(id, row, remote.clone(), *version, true));
                 }
