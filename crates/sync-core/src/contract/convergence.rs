@@ -43,7 +43,7 @@ where
 {
     let asked = std::env::var("HEXSYNC_STORIES").ok().and_then(|n| n.parse().ok());
     let n_stories = asked.unwrap_or(match (f.statements(), F::CONCURRENT) {
-        (None, _) => 250,
+        (None, _) => 60,
         (_, true) => 6,
         (_, false) => 20,
     });

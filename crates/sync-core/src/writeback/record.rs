@@ -426,7 +426,10 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             _ => None,
         };
         if let Some((class, text, after, keeps)) = failed {
-            let intent = if keeps { in_doubt() } else { None };
+            // A create that may have been done by an earlier try stays in doubt, whatever became of this one.
+            let earlier = step.claim.standing.as_ref().and_then(|standing| standing.intent.clone());
+            let earlier = earlier.filter(|intent| intent.operation == EditOperation::Create);
+            let intent = if keeps { in_doubt() } else { earlier };
             let wait = self.wait_after(attempts + 1, after);
             ledger.standings.push(standing(wait, attempts + 1, intent, Some((class, text))));
             return;
