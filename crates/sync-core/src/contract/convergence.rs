@@ -11,10 +11,10 @@ use super::sample::Sample;
 use super::setup::{at, scope_of, subscription};
 use crate::history::{fold, image};
 use crate::{
-    AuditLog, Choice, Conflict, ConflictKind, ConflictPolicy, ConflictRule, ConflictStore, EngineOptions, ExecuteSync,
-    ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope, Subscription,
-    SubscriptionStore, SyncError, SyncSink, UnitOfWork, WriteBack, WritebackPorts, WritebackStore,
-    is_placeholder,
+    AuditLog, Choice, Conflict, ConflictKind, ConflictPolicy, ConflictRule, ConflictStore, EngineOptions,
+    ExecuteSync, ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope,
+    Subscription, SubscriptionStore, SyncError, SyncSink, UnitOfWork, WriteBack, WritebackPorts,
+    WritebackStore, is_placeholder,
 };
 
 /// Rounds until writes have to have stopped.
