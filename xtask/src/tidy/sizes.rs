@@ -5,10 +5,17 @@ use super::{TextFile, Tree};
 /// Lines of a source file, its inline test modules not counted.
 const FILE: usize = 500;
 /// Lines of a `lib.rs` that are neither blank nor comment: it is docs, modules and exports.
-const LIB: usize = 120;
+const LIB: usize = 140;
 
 /// Files that may be longer, each with the reason.
-const EXCEPTIONS: &[(&str, &str)] = &[];
+const EXCEPTIONS: &[(&str, &str)] = &[
+    (
+        "crates/sync-core/src/contract/macros.rs",
+        "lists the cases of every suite, one a line, and checks that none is left out",
+    ),
+    ("crates/sync-postgres/tests/tenants.rs", "one proof, table by table, that reads in one go"),
+    ("crates/sync-core/src/writeback/record.rs", "what one batch of answers becomes, in one transaction"),
+];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
     let mut findings = Vec::new();
