@@ -11,10 +11,10 @@ use super::sample::Sample;
 use super::setup::{at, scope_of, subscription};
 use crate::history::{fold, image};
 use crate::{
-    AuditLog, Choice, Conflict, ConflictPolicy, ConflictRule, ConflictStore, EngineOptions, ExecuteSync,
-    ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope, Subscription,
-    SubscriptionStore, SyncError, SyncSink, UnitOfWork, WriteBack, WritebackPorts, WritebackStore,
-    is_placeholder,
+    AuditLog, Choice, Conflict, ConflictKind, ConflictPolicy, ConflictRule, ConflictStore, EngineOptions,
+    ExecuteSync, ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope,
+    Subscription, SubscriptionStore, SyncError, SyncSink, UnitOfWork, WriteBack, WritebackPorts,
+    WritebackStore, is_placeholder,
 };
 
 /// Rounds until writes have to have stopped.
@@ -43,7 +43,7 @@ where
 {
     let asked = std::env::var("HEXSYNC_STORIES").ok().and_then(|n| n.parse().ok());
     let n_stories = asked.unwrap_or(match (f.statements(), F::CONCURRENT) {
-        (None, _) => 250,
+        (None, _) => 60,
         (_, true) => 6,
         (_, false) => 20,
     });
@@ -249,7 +249,13 @@ where
     async fn decide(&mut self) {
         let conflicts = self.conflicts().await;
         let Some(conflict) = conflicts.first() else { return };
-        let choice = if self.chance.one_in(2) { Choice::Local } else { Choice::Remote };
+        let choice = match conflict.kind {
+            // Nobody says that it is to be sent again without having looked.
+            ConflictKind::CreateInDoubt if self.is_there(&conflict.external_id).await => Choice::Remote,
+            ConflictKind::CreateInDoubt => Choice::Local,
+            _ if self.chance.one_in(2) => Choice::Local,
+            _ => Choice::Remote,
+        };
         let store = self.f.store();
         let mut tx = store.begin_across_tenants().await.unwrap();
         let now = at(0);
@@ -257,6 +263,15 @@ where
         let due = std::slice::from_ref(&conflict.external_id);
         store.make_edits_due(&mut tx, &self.scope, due, now).await.unwrap();
         store.commit(tx).await.unwrap();
+    }
+
+    /// Whether the CRM has a record that was made here.
+    async fn is_there(&self, id: &ExternalId) -> bool {
+        let store = self.f.store();
+        let mut tx = store.begin().await.unwrap();
+        let found = self.sink.find_many(&mut tx, &self.scope, std::slice::from_ref(id)).await.unwrap();
+        let tag = found.into_iter().flatten().next().and_then(|row| row.record.details);
+        self.crm.live().values().any(|sample| sample.details == tag)
     }
 
     async fn conflicts(&self) -> Vec<Conflict> {

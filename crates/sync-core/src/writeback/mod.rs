@@ -6,6 +6,7 @@
 
 mod decide;
 mod editor;
+mod fate;
 pub(crate) mod fields;
 mod outbound;
 mod pending;

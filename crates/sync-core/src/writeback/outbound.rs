@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decide::{Claim, Rules, Step, What, restrict};
+use super::fate::Fate;
 use super::fields;
-use super::record::{Fate, RecordError};
+use super::record::RecordError;
 use crate::engine::ActiveRun;
 use crate::{
     BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,

@@ -96,7 +96,7 @@ impl Pending {
         version: Option<Version>,
     ) -> Reception {
         match self.folded.operation {
-            Some(EditOperation::Delete) => self.receive_deleted(record, version),
+            Some(EditOperation::Delete) => self.receive_deleted(record, image, version),
             Some(EditOperation::Update) => {
                 self.receive_edited(record, image, version);
                 Reception::Apply
@@ -159,7 +159,12 @@ impl Pending {
         self.outcome.all_done |= self.folded.fields.is_empty();
     }
 
-    fn receive_deleted<T: Canonical>(&mut self, record: &Record<T>, version: Option<Version>) -> Reception {
+    fn receive_deleted<T: Canonical>(
+        &mut self,
+        record: &Record<T>,
+        image: Option<&mut T>,
+        version: Option<Version>,
+    ) -> Reception {
         let sent = record.sent();
         let changed = self.folded.fields.iter().any(|edited| {
             let is_sent = field_index::<T>(&edited.field).is_some_and(|field| sent.contains(field));
@@ -172,6 +177,11 @@ impl Pending {
         match self.stance(version).record(at) {
             Verdict::Local | Verdict::Agreed => Reception::Skip(DELETED_HERE.into()),
             Verdict::Remote => {
+                if let Some(image) = image {
+                    for edited in &self.folded.fields {
+                        fields::set(image, &edited.field, &edited.from);
+                    }
+                }
                 self.give_up();
                 Reception::Apply
             }

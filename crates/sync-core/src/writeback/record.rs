@@ -5,50 +5,14 @@ use std::time::Duration;
 
 use super::decide::{Step, What};
 use super::editor::operation_of;
+use super::fate::{Fate, item, waits_for};
 use super::{WriteBack, fields};
 use crate::engine::{ActiveRun, Committed, Rows, Writer, count};
 use crate::{
     Adoption, Canonical, ChangeEvent, ChangedFields, Coverage, EditOperation, EventId, ExternalId,
     FoldedEdit, ItemStatus, LocalEdit, LocalId, LocalRow, Merge, Operation, Record, Remainder, RunItem,
-    SinkError, Standing, StoreError, UnitOfWork, Upsert, Version, Written, fold_edits, is_placeholder,
-    record_to_json,
+    SinkError, Standing, StoreError, UnitOfWork, Upsert, Version, fold_edits, is_placeholder, record_to_json,
 };
-
-/// What became of a record.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Fate {
-    /// The CRM has it.
-    Done { id: ExternalId, version: Option<Version> },
-    /// Nothing had to be sent.
-    Settled,
-    /// All of it waits for a person.
-    Held,
-    /// It changed in the CRM meanwhile.
-    Again(&'static str),
-    /// It did not work.
-    Failed { class: String, text: String, after: Option<Duration>, doubt: bool },
-}
-
-impl Fate {
-    pub(super) fn of(written: Written) -> Self {
-        match written {
-            Written::Done { id, version, .. } => Self::Done { id, version },
-            Written::Stale => Self::Again("changed in the CRM meanwhile; decided again"),
-            Written::Gone(_) => Self::Again("gone from the CRM meanwhile; decided again"),
-            Written::Later { reason, after } => {
-                Self::Failed { class: "later".to_owned(), text: reason, after, doubt: false }
-            }
-            Written::Refused { code, reason } => {
-                let text = format!("the CRM refuses the values ({code}): {reason}");
-                Self::Failed { class: code, text, after: None, doubt: false }
-            }
-            Written::Unknown { reason } => {
-                let text = format!("the answer was lost, the next run looks what the CRM holds: {reason}");
-                Self::Failed { class: "in_doubt".to_owned(), text, after: None, doubt: true }
-            }
-        }
-    }
-}
 
 /// Why nothing was recorded.
 pub(super) enum RecordError {
@@ -75,16 +39,16 @@ struct Ledger {
 }
 
 /// What becomes of a record's row.
-struct Outcome<T> {
-    id: ExternalId,
-    operation: Operation,
-    changed: ChangedFields,
-    write: Option<Upsert<T>>,
-    delete: bool,
-    local_id: Option<LocalId>,
-    title: Option<Box<str>>,
-    last_image: Option<serde_json::Map<String, serde_json::Value>>,
-    failure: Option<(String, String)>,
+pub(super) struct Outcome<T> {
+    pub(super) id: ExternalId,
+    pub(super) operation: Operation,
+    pub(super) changed: ChangedFields,
+    pub(super) write: Option<Upsert<T>>,
+    pub(super) delete: bool,
+    pub(super) local_id: Option<LocalId>,
+    pub(super) title: Option<Box<str>>,
+    pub(super) last_image: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(super) failure: Option<(String, String)>,
 }
 
 impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
@@ -246,7 +210,12 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             (Fate::Done { .. }, _) if sent == Some(EditOperation::Delete) => outcome.deleted(row),
             (_, What::RestoreHere) => {
                 if let (Some((remote, version)), Some(row)) = (&step.remote, row) {
-                    outcome.changed = self.diff(None, remote.clone());
+                    // From what both sides last agreed on: edits that came before the deletion were never sent.
+                    let mut before = row.record.clone();
+                    for edited in &step.claim.folded.fields {
+                        fields::set(&mut before, &edited.field, &edited.from);
+                    }
+                    outcome.changed = self.diff(Some(&before), remote.clone());
                     outcome.operation = Operation::Restored;
                     outcome.write = Some(upsert(id, row, remote.clone(), *version, true));
                 }
@@ -421,7 +390,10 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             _ => None,
         };
         if let Some((class, text, after, keeps)) = failed {
-            let intent = if keeps { in_doubt() } else { None };
+            // A create that may have been done by an earlier try stays in doubt, whatever became of this one.
+            let earlier = step.claim.standing.as_ref().and_then(|standing| standing.intent.clone());
+            let earlier = earlier.filter(|intent| intent.operation == EditOperation::Create);
+            let intent = if keeps { in_doubt() } else { earlier };
             let wait = self.wait_after(attempts + 1, after);
             ledger.standings.push(standing(wait, attempts + 1, intent, Some((class, text))));
             return;
@@ -523,50 +495,4 @@ fn upsert<T>(
     exists: bool,
 ) -> Upsert<T> {
     Upsert { external_id: id.clone(), local_id: row.local_id.clone(), record, version, exists }
-}
-
-fn waits_for<T>(step: &Step<T>) -> String {
-    match step.held.is_empty() {
-        true => "waits for a decision about the record".to_owned(),
-        false => {
-            format!("waits for a decision about {}", step.held.iter().cloned().collect::<Vec<_>>().join(", "))
-        }
-    }
-}
-
-fn item<T: Canonical>(step: &Step<T>, fate: &Fate, outcome: Outcome<T>, seq: i64) -> RunItem {
-    let (status, error) = match (fate, &outcome.failure) {
-        (Fate::Failed { text, .. }, _) => (ItemStatus::Failed, Some(text.clone())),
-        (_, Some((_, text))) => (ItemStatus::Failed, Some(text.clone())),
-        (Fate::Again(_), _) => (ItemStatus::Skipped, None),
-        (Fate::Held, _) if outcome.changed.is_empty() => (ItemStatus::Skipped, None),
-        _ => (ItemStatus::Success, None),
-    };
-    let mut notes = step.notes.clone();
-    match fate {
-        Fate::Again(reason) => notes.push((*reason).to_owned()),
-        Fate::Settled if outcome.operation == Operation::Updated && step.taken.is_empty() => {
-            notes.push("the CRM holds it already".to_owned());
-        }
-        _ => {}
-    }
-    if let (What::DeleteHere(evidence), Fate::Settled) = (&step.what, fate) {
-        notes.push(evidence.as_str().to_owned());
-    }
-    if !step.held.is_empty() || matches!(fate, Fate::Held) {
-        notes.push(waits_for(step));
-    }
-    let failed = status == ItemStatus::Failed;
-    RunItem {
-        seq,
-        external_id: outcome.id,
-        operation: if status == ItemStatus::Skipped { Operation::Noop } else { outcome.operation },
-        status,
-        local_id: outcome.local_id,
-        changed_fields: if failed { ChangedFields::default() } else { outcome.changed },
-        title: outcome.title,
-        error,
-        reason: (!notes.is_empty()).then(|| notes.join("; ").into()),
-        last_image: if failed { None } else { outcome.last_image },
-    }
 }

@@ -101,8 +101,11 @@ async fn record_that_came_back_first_is_one_row() {
     world.answers([Some(Answer::LostAfter)]);
     world.outbound().await;
     world.inbound().await;
-    world.later(3_600);
-    world.outbound().await;
+    // The parent first; the child follows once the parent has its id.
+    for _ in 0..2 {
+        world.later(3_600);
+        world.outbound().await;
+    }
     let live: Vec<_> = world.sink.rows(&world.scope()).into_iter().filter(|(_, row)| !row.deleted).collect();
     assert_eq!(live.len(), 2, "{live:?}");
     assert!(live.iter().all(|(id, _)| !is_placeholder(id)), "{live:?}");

@@ -77,6 +77,6 @@ async fn older_change_does_not_undo_our_write() {
     world.outbound().await;
     let late = Change::upsert("A", deal("Big", "Open")).version(older.0);
     let source = Arc::new(sync_memory::ScriptedSource::numbered([late]));
-    world.engine().execute(world.request().source_override(source)).await.unwrap();
+    world.engine().execute(world.request().mode(ReadMode::Full).source_override(source)).await.unwrap();
     assert_eq!(world.here("A"), Some(deal("Big", "Won")));
 }
