@@ -201,6 +201,9 @@ impl State {
 
     /// Gives what happened to the webhook sender.
     pub(crate) fn collect_events(&self) {
+        if !self.account().events.is_waiting() {
+            return;
+        }
         let settings = self.setting(|settings| settings.webhooks.clone());
         let mut account = self.account_mut();
         if !self.installed.load(Ordering::SeqCst) {

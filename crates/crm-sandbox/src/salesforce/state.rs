@@ -207,13 +207,14 @@ impl State {
 
     /// Gives rows that were touched to the sender of outbound messages.
     pub(crate) fn collect_touched(&self) {
+        if !self.org().touched.is_waiting() {
+            return;
+        }
         let settings = self.settings().outbound;
         // Between the parts of a composite request nothing is settled yet.
         let _turn = self.write_turn();
         let mut org = self.org_mut();
-        if org.touched.is_waiting() {
-            self.outbound().collect(&mut org, &settings);
-        }
+        self.outbound().collect(&mut org, &settings);
     }
 
     /// Held by whoever writes, so that nobody writes between the parts of a composite request.
