@@ -103,7 +103,8 @@ where
     async fn load(&self, key: &ConnectionKey) -> Result<Option<StoredToken>, TokenStoreError> {
         let mut tx = self.store.begin_for(key.tenant.as_ref()).await.map_err(failed)?;
         let found = self.store.connection(&mut tx, key).await.map_err(failed)?;
-        drop(tx);
+        // Ended here, not when the pool gets round to it: an open transaction holds up who changes tables.
+        self.store.rollback(tx).await.map_err(failed)?;
         found.map_or(Ok(None), |connection| stored(&self.vault, connection))
     }
 
@@ -199,6 +200,7 @@ where
         let Some(limit) = self.grant_limit else { return Ok(None) };
         let mut tx = self.store.begin_across_tenants().await.map_err(failed)?;
         let newer = self.store.newer_grants(&mut tx, key).await.map_err(failed)?;
+        self.store.rollback(tx).await.map_err(failed)?;
         Ok((newer >= limit).then_some(newer))
     }
 }

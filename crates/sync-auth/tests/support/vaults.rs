@@ -105,6 +105,8 @@ impl Drop for Postgres {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut connection = sqlx::postgres::PgConnection::connect(&url).await.unwrap();
+                // The test's own connections may hold a lock that only its runtime, which waits here, could give up.
+                connection.execute("set lock_timeout = '5s'").await.unwrap();
                 let drop = format!("drop schema if exists \"{schema}\" cascade");
                 connection.execute(AssertSqlSafe(drop)).await.unwrap();
             });
