@@ -62,9 +62,9 @@ create table sync_deliveries (
 ) strict, without rowid;
 
 create index sync_deliveries_ready on sync_deliveries (consumer, lane, position) where state = 'ready';
-create index sync_deliveries_timed on sync_deliveries (consumer, lane, due_at) where state in ('claimed', 'retry');
-create index sync_deliveries_before on sync_deliveries (consumer, lane, record, position)
-    where state in ('claimed', 'retry', 'held', 'parked');
+-- SQLite sees less of what a condition implies than PostgreSQL does: these two are wider than there.
+create index sync_deliveries_timed on sync_deliveries (consumer, lane, due_at) where due_at is not null;
+create index sync_deliveries_before on sync_deliveries (consumer, lane, record, position);
 
 -- A delivery of each event to each consumer of its lane, in the transaction that publishes it.
 create trigger sync_outbox_fan_out after insert on sync_outbox begin
