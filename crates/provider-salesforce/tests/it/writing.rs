@@ -137,6 +137,8 @@ async fn record_comes_back_as_it_was_written() {
     let answers = write(&f, &[intent(op)]).await;
     let Written::Done { id, .. } = &answers[0] else { panic!("{answers:?}") };
     let (found, _) = f.read(id).await.unwrap();
+    // The description tells that `created` is not.
+    let writable = f.writer().writable();
     for field in writable.iter() {
         use sync_core::Canonical as _;
         assert!(found.value(field).same(record.value(field)), "{}", Account::FIELDS[field].name);
