@@ -6,6 +6,7 @@ pub mod evolve;
 pub mod generate;
 mod http;
 pub mod model;
+pub mod outbound;
 mod sandbox;
 pub mod schema;
 mod settings;

@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use crm_sandbox::hubspot::generate::AccountSpec;
+use crm_sandbox::hubspot::webhooks::OldSignature;
 use crm_sandbox::salesforce::Running;
 use crm_sandbox::salesforce::generate::OrgSpec;
 use crm_sandbox::{HubspotSandbox, SalesforceSandbox, hubspot};
@@ -272,6 +273,47 @@ async fn hubspot_api_client_refreshes_reads_and_writes() {
     let count = |key: &str| seen["linked"][key].as_u64().unwrap();
     assert_eq!(count("with") + count("without"), 40, "rows without associations are errors of a 207");
     assert!(count("without") > 0);
+}
+
+/// Deliveries signed in every way, by the machine's clock; nobody has to take them.
+async fn signed() -> (String, Json) {
+    let running = account().await;
+    let control = running.control();
+    control.set_webhook_target("http://127.0.0.1:9/hooks?from=hubspot&x=1").unwrap();
+    for old in [OldSignature::V1, OldSignature::V2] {
+        control.edit_webhook_settings(|settings| {
+            (settings.old_signature, settings.real_timestamps) = (old, true)
+        });
+        control.send_event(json!({"subscriptionType": "deal.creation", "objectId": 1, "note": "Żółw"}));
+        assert!(control.webhooks_settled(Duration::from_secs(20)).await);
+    }
+    let deliveries = control.deliveries();
+    assert_eq!(deliveries.len(), 2);
+    (running.credentials().client_secret.clone(), json!(deliveries))
+}
+
+fn all_hold() -> Json {
+    json!({
+        "v1 good": true, "v1 forged": false, "v2 good": true, "v2 forged": false, "v3 good": true, "v3 forged": false,
+    })
+}
+
+#[tokio::test]
+async fn hubspot_api_client_accepts_our_signatures() {
+    let Some(folder) = from_pypi(HUBSPOT_API_CLIENT) else { return };
+    let (secret, deliveries) = signed().await;
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", &folder).arg(script("signatures.py")).args([secret, deliveries.to_string()]);
+    assert_eq!(drive(python).await, all_hold());
+}
+
+#[tokio::test]
+async fn hubspot_node_client_accepts_our_signatures() {
+    let Some(folder) = from_npm(HUBSPOT_NODE_CLIENT) else { return };
+    let (secret, deliveries) = signed().await;
+    let mut node = Command::new("node");
+    node.arg(script("signatures.mjs")).args([secret, deliveries.to_string()]).arg(&folder);
+    assert_eq!(drive(node).await, all_hold());
 }
 
 #[tokio::test]

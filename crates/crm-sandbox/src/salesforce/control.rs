@@ -1,5 +1,7 @@
 //! Changing the org while it runs, without HTTP. The control API does the same over the wire.
 
+mod outbound;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -103,7 +105,9 @@ impl SalesforceControl {
     /// Changes the org by hand. Requests wait while `edit` runs.
     pub fn edit<T>(&self, edit: impl FnOnce(&mut Org) -> T) -> T {
         let _turn = self.state.write_turn();
-        edit(&mut self.state.org_mut())
+        let result = edit(&mut self.state.org_mut());
+        self.state.bell.notify_one();
+        result
     }
 
     /// Inserts a row and returns its id. System fields and values the API would refuse are allowed.
@@ -276,6 +280,7 @@ impl SalesforceControl {
     pub fn advance(&self, by: Duration) {
         self.state.clock.advance(by);
         self.state.org_mut().expire();
+        self.state.bell.notify_one();
     }
 
     /// Replaces the fault rules.

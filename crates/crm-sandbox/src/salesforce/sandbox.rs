@@ -11,6 +11,7 @@ use super::auth::{Credentials, KeyError};
 use super::control::SalesforceControl;
 use super::generate::{OrgSpec, generate};
 use super::model::Org;
+use super::outbound;
 use super::schema::FieldSpec;
 use super::settings::SalesforceSettings;
 use super::state::State;
@@ -165,23 +166,24 @@ impl SandboxBuilder {
         let state = Arc::new(State::new(self.seed, org, self.settings, self.faults));
         state.set_base_url(format!("http://{address}"));
         let (stop, stopped) = watch::channel(false);
-        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped));
+        let server = tokio::spawn(serve_connections(listener, Arc::clone(&state), stopped.clone()));
+        let sender = tokio::spawn(outbound::run(Arc::clone(&state), stopped));
         Ok(Running {
             base_url: format!("http://{address}"),
             control: SalesforceControl::new(state),
             stop,
-            server,
+            tasks: [server, sender],
         })
     }
 }
 
-/// A running org. Dropping it closes the server.
+/// A running org. Dropping it closes the server and ends the sender of outbound messages.
 #[derive(Debug)]
 pub struct Running {
     base_url: String,
     control: SalesforceControl,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    tasks: [JoinHandle<()>; 2],
 }
 
 impl Running {
@@ -211,11 +213,13 @@ impl Running {
         &self.control
     }
 
-    /// Closes the server and its connections.
+    /// Closes the server and its connections, and sends nothing any more.
     pub async fn shutdown(mut self) {
         self.stop.send_replace(true);
-        if let Err(error) = (&mut self.server).await {
-            tracing::warn!(%error, "the simulated org stopped badly");
+        for task in &mut self.tasks {
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the simulated org stopped badly");
+            }
         }
     }
 }

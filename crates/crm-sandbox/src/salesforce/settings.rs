@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::outbound::OutboundSettings;
 use crate::authorize::Consent;
 
 /// What a connected app with full access may ask for.
@@ -49,6 +50,8 @@ pub struct SalesforceSettings {
     pub oldest_supported_version: u32,
     /// Adds `per-app-api-usage` to the limit header. Default off.
     pub per_app_usage: bool,
+    /// How outbound messages are sent.
+    pub outbound: OutboundSettings,
     /// The request log keeps what writing calls send. Default off.
     pub log_bodies: bool,
     /// Serves `/_sandbox/...`. Default on.
@@ -74,6 +77,7 @@ impl Default for SalesforceSettings {
             replication_lag: Duration::from_secs(120),
             oldest_supported_version: 31,
             per_app_usage: false,
+            outbound: OutboundSettings::default(),
             log_bodies: false,
             control_api: true,
         }

@@ -4,9 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use tokio::sync::Notify;
+
 use super::auth::{Credentials, JwtKey, KeyError, Sessions, opaque};
 use super::http::Locators;
 use super::model::{Org, RecordId};
+use super::outbound::Outbound;
 use super::settings::SalesforceSettings;
 use crate::clock::SimClock;
 use crate::faults::{FaultRule, Faults, Struck};
@@ -105,6 +108,9 @@ pub(crate) struct State {
     usage: Mutex<Usage>,
     requests: Mutex<RequestLog>,
     writing: Mutex<()>,
+    outbound: Mutex<Outbound>,
+    /// Rung when something may have to be sent to a receiver.
+    pub(crate) bell: Notify,
     numbered: AtomicU64,
     locators: Mutex<Locators>,
     jwt: OnceLock<JwtKey>,
@@ -133,6 +139,8 @@ impl State {
             usage: Mutex::new(Usage::default()),
             requests: Mutex::new(RequestLog::default()),
             writing: Mutex::new(()),
+            outbound: Mutex::new(Outbound::new(seed)),
+            bell: Notify::new(),
             numbered: AtomicU64::new(0),
             locators: Mutex::new(Locators::default()),
             jwt: OnceLock::new(),
@@ -191,6 +199,21 @@ impl State {
         let number = self.numbered.fetch_add(1, Ordering::Relaxed) + 1;
         let control = kind == RequestKind::Control;
         (number, if control { Struck::default() } else { self.faults().strike(kind.as_str()) })
+    }
+
+    pub(crate) fn outbound(&self) -> MutexGuard<'_, Outbound> {
+        lock(&self.outbound)
+    }
+
+    /// Gives rows that were touched to the sender of outbound messages.
+    pub(crate) fn collect_touched(&self) {
+        let settings = self.settings().outbound;
+        // Between the parts of a composite request nothing is settled yet.
+        let _turn = self.write_turn();
+        let mut org = self.org_mut();
+        if org.touched.is_waiting() {
+            self.outbound().collect(&mut org, &settings);
+        }
     }
 
     /// Held by whoever writes, so that nobody writes between the parts of a composite request.

@@ -10,6 +10,7 @@ mod evolve;
 mod faults;
 mod headers;
 mod oauth;
+mod outbound;
 mod pipeline;
 mod query;
 mod replication;

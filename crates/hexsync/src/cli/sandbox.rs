@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use chrono::Utc;
-use crm_sandbox::SimClock;
+use crm_sandbox::{Consent, SimClock};
 use serde::Serialize;
 
 use crate::crm::Crm;
@@ -51,6 +51,57 @@ pub(crate) struct Sandbox {
     /// API calls allowed per day, instead of what is usual.
     #[arg(long, value_name = "N")]
     api_calls: Option<u64>,
+    #[command(flatten)]
+    app: AppOptions,
+    /// Where HubSpot sends webhooks for all its changes: an http URL of this machine. They are signed with the client
+    /// secret.
+    #[arg(long, value_name = "URL")]
+    webhook_target: Option<String>,
+    /// Where Salesforce sends outbound messages for accounts, contacts and opportunities: an http URL of this machine.
+    #[arg(long, value_name = "URL")]
+    outbound_target: Option<String>,
+}
+
+/// How the app that signs in is registered.
+#[derive(Clone, Debug, clap::Args)]
+struct AppOptions {
+    /// Where the authorisation page may lead, instead of http://localhost/oauth-callback; may be given several times.
+    #[arg(long, value_name = "URL")]
+    redirect_uri: Vec<String>,
+    /// Who answers the authorisation page.
+    #[arg(long, value_enum, default_value_t = Answer::Ask)]
+    consent: Answer,
+    /// Each refresh replaces the refresh token, and the old one is dead.
+    #[arg(long)]
+    rotate_refresh_tokens: bool,
+    /// Give every object a unique key to write by: Hexsync_Key__c, hexsync_key.
+    #[arg(long)]
+    key_fields: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Answer {
+    /// You do.
+    Ask,
+    /// Everybody agrees at once.
+    Allow,
+    /// Everybody refuses.
+    Deny,
+}
+
+impl AppOptions {
+    /// What is registered, or the sandbox's own default.
+    fn redirect_uris(&self, default: Vec<String>) -> Vec<String> {
+        if self.redirect_uri.is_empty() { default } else { self.redirect_uri.clone() }
+    }
+
+    fn consent(&self) -> Consent {
+        match self.consent {
+            Answer::Ask => Consent::Ask,
+            Answer::Allow => Consent::Allow,
+            Answer::Deny => Consent::Deny,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -89,6 +140,10 @@ struct Start<'a> {
     api_calls: Option<u64>,
     sizes: Sizes,
     data: Option<&'a PathBuf>,
+    app: &'a AppOptions,
+    /// Where HubSpot sends webhooks, and Salesforce outbound messages.
+    webhook_target: Option<&'a str>,
+    outbound_target: Option<&'a str>,
 }
 
 /// A served CRM.
@@ -161,6 +216,9 @@ impl Sandbox {
                 projects: deals / 20,
             },
             data: self.data.as_ref(),
+            app: &self.app,
+            webhook_target: self.webhook_target.as_deref(),
+            outbound_target: self.outbound_target.as_deref(),
         })
     }
 }

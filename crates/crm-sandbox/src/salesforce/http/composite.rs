@@ -79,18 +79,14 @@ pub(super) fn serve(state: &State, call: &Call, caller: &Caller) -> Result<Answe
     }
     let body: Body = call.json()?;
     check(&body.composite_request)?;
-    let deletions = {
-        let mut org = state.org_mut();
-        org.open();
-        org.deletions.clone()
-    };
+    let before = state.org_mut().open();
     let mut done: Vec<Done> = Vec::with_capacity(body.composite_request.len());
     for part in &body.composite_request {
         let stop = body.all_or_none && done.iter().any(Done::failed);
         done.push(if stop { rolled_back(&part.reference_id) } else { run(state, call, caller, part, &done) });
     }
     let keep = !body.all_or_none || !done.iter().any(Done::failed);
-    state.org_mut().close(keep, deletions);
+    state.org_mut().close(keep, before);
     if !keep {
         for one in done.iter_mut().filter(|one| !one.failed()) {
             *one = rolled_back(&one.reference);

@@ -30,6 +30,11 @@ struct ParentLocks {
 }
 
 #[derive(Deserialize)]
+struct LostAnswers {
+    times: u64,
+}
+
+#[derive(Deserialize)]
 struct ApiLimit {
     used: u64,
     max: u64,
@@ -95,6 +100,21 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
         }
         (&Method::PUT, ["workflows"]) => {
             control.set_workflows(call.json()?);
+            done()
+        }
+        (&Method::POST, ["outbound-messages"]) => {
+            Ok(Answer::json(201, &json!({"id": control.add_outbound_message(call.json()?)?})))
+        }
+        (&Method::DELETE, ["outbound-messages"]) => {
+            control.remove_outbound_messages();
+            done()
+        }
+        (&Method::GET, ["outbound-messages", "deliveries"]) => {
+            Ok(Answer::json(200, &control.outbound_deliveries()))
+        }
+        (&Method::POST, ["outbound-messages", "lose-answers"]) => {
+            let body: LostAnswers = call.json()?;
+            control.lose_outbound_answers(body.times);
             done()
         }
         (&Method::PUT, ["parent-locks"]) => {

@@ -70,11 +70,14 @@ fn data(state: &State, call: &Call, version: &str, rest: &[&str]) -> Result<Answ
     }
     let base = format!("/services/data/{version}");
     // Writers take turns: a composite request is one transaction.
-    let _turn = kind(call).writes().then(|| state.write_turn());
+    let turn = kind(call).writes().then(|| state.write_turn());
     let answer = match rest {
-        ["composite"] => composite::serve(state, call, &caller)?,
-        _ => resource(state, call, &caller, rest, &base)?,
+        ["composite"] => composite::serve(state, call, &caller),
+        _ => resource(state, call, &caller, rest, &base),
     };
+    drop(turn);
+    state.bell.notify_one();
+    let answer = answer?;
     if number < state.settings().oldest_supported_version {
         let text = format!("299 - \"This API version is deprecated. Use v{}.0.\"", describe::NEWEST_VERSION);
         return Ok(answer.with(http::header::WARNING, &text));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::{FieldDef, Formula, ObjectDef, RecordId, Row, Slot, Table, Value};
 use crate::clock::SimClock;
+use crate::salesforce::outbound::Touched;
 use crate::salesforce::write::Guards;
 
 /// One entry of the delete log, which getDeleted reads.
@@ -13,6 +14,13 @@ pub struct Deletion {
     pub id: RecordId,
     /// When, in simulated milliseconds.
     pub at: i64,
+}
+
+/// What stood before an open transaction, besides the rows.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    deletions: Vec<Deletion>,
+    touched: usize,
 }
 
 /// A simulated org.
@@ -28,6 +36,8 @@ pub struct Org {
     pub deletions: Vec<Deletion>,
     /// When an object or field last changed, in simulated milliseconds.
     pub schema_changed_at: i64,
+    /// Rows that somebody wants to be told of.
+    pub(crate) touched: Touched,
     /// What refuses API writes besides the values themselves, and what follows them.
     pub(crate) guards: Guards,
     tables: Vec<Table>,
@@ -45,6 +55,7 @@ impl Org {
             org_id: RecordId::new("00D", 1),
             api_user: RecordId::new("005", 1),
             deletions: Vec::new(),
+            touched: Touched::default(),
             guards: Guards::default(),
             tables: objects.into_iter().map(Table::new).collect(),
             journal: None,
@@ -93,7 +104,12 @@ impl Org {
     /// Stores a new version of a row, remembering the old one while a transaction is open. Ids of no table are ignored.
     pub(crate) fn put(&mut self, id: RecordId, row: Row, visible_from: Option<i64>) {
         self.remember(id);
-        if let Some(table) = self.table_of_mut(&id) {
+        let place = self.tables.iter().position(|table| &*table.def.key_prefix == id.prefix());
+        if let Some(table) = place.map(|place| &mut self.tables[place]) {
+            // Deletions are not told.
+            if !row.is_deleted() {
+                self.touched.note(&table.def.name, id);
+            }
             table.put(id, row, visible_from);
         }
     }
@@ -108,10 +124,12 @@ impl Org {
     pub(crate) fn transaction<T, E>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
         let outer = self.journal.replace(Vec::new());
         let deletions = self.deletions.clone();
+        let touched = self.touched.mark();
         let result = work(self);
         let journal = std::mem::replace(&mut self.journal, outer).unwrap_or_default();
         if result.is_err() {
             self.deletions = deletions;
+            self.touched.forget_after(touched);
             self.undo(journal);
         } else if let Some(outer) = &mut self.journal {
             // What the outer transaction may still have to undo.
@@ -121,15 +139,17 @@ impl Org {
     }
 
     /// Opens a transaction that ends with [`Org::close`].
-    pub(crate) fn open(&mut self) {
+    pub(crate) fn open(&mut self) -> Opened {
         self.journal = Some(Vec::new());
+        Opened { deletions: self.deletions.clone(), touched: self.touched.mark() }
     }
 
     /// Ends the open transaction; unless `keep`, everything written since is undone.
-    pub(crate) fn close(&mut self, keep: bool, deletions: Vec<Deletion>) {
+    pub(crate) fn close(&mut self, keep: bool, before: Opened) {
         let journal = self.journal.take().unwrap_or_default();
         if !keep {
-            self.deletions = deletions;
+            self.deletions = before.deletions;
+            self.touched.forget_after(before.touched);
             self.undo(journal);
         }
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crm_sandbox::SalesforceSandbox;
 use crm_sandbox::salesforce::generate::{OrgSpec, load_pipeline};
+use crm_sandbox::salesforce::outbound::OutboundRule;
+use crm_sandbox::salesforce::schema::FieldSpec;
 use crm_sandbox::salesforce::{Credentials, Running, SalesforceSettings};
 
 use super::{Sizes, Start, Told};
@@ -11,20 +13,47 @@ use crate::crm::Crm;
 use crate::error::CliError;
 
 const API_CALLS: u64 = 100_000;
+/// Objects that get a key.
+const KEYED: [&str; 5] = ["Account", "Contact", "Opportunity", "Case", "Project__c"];
+/// Objects whose changes are sent, with the fields that go along.
+const TOLD: [(&str, &[&str]); 3] = [
+    ("Account", &["Name", "SystemModstamp"]),
+    ("Contact", &["LastName", "Email", "SystemModstamp"]),
+    ("Opportunity", &["Name", "StageName", "Amount", "SystemModstamp"]),
+];
 
 pub(super) async fn start(start: Start<'_>) -> Result<Running, CliError> {
-    let settings =
-        SalesforceSettings { api_max: start.api_calls.unwrap_or(API_CALLS), ..SalesforceSettings::default() };
-    let builder = SalesforceSandbox::builder()
+    let default = SalesforceSettings::default();
+    let settings = SalesforceSettings {
+        api_max: start.api_calls.unwrap_or(API_CALLS),
+        redirect_uris: start.app.redirect_uris(default.redirect_uris.clone()),
+        consent: start.app.consent(),
+        rotate_refresh_tokens: start.app.rotate_refresh_tokens,
+        ..default
+    };
+    let mut builder = SalesforceSandbox::builder()
         .seed(start.seed)
         .clock(start.clock.clone())
         .settings(settings)
         .address(start.address);
+    if start.app.key_fields {
+        for object in KEYED {
+            builder = builder.field(object, FieldSpec::key("Hexsync_Key__c"));
+        }
+    }
     let builder = match start.data {
         Some(folder) => builder.org(load_pipeline(folder, start.clock).map_err(CliError::new)?),
         None => builder.org(spec(&start.sizes)),
     };
-    builder.start().await.map_err(CliError::new)
+    let org = builder.start().await.map_err(CliError::new)?;
+    if let Some(url) = start.outbound_target {
+        for (object, fields) in TOLD {
+            let fields = fields.iter().map(|field| (*field).to_owned()).collect();
+            let rule = OutboundRule { object: object.to_owned(), fields, url: url.to_owned() };
+            org.control().add_outbound_message(rule).map_err(CliError::new)?;
+        }
+    }
+    Ok(org)
 }
 
 fn spec(sizes: &Sizes) -> OrgSpec {
