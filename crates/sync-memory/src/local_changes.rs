@@ -129,7 +129,7 @@ impl LocalChangeStore<MemoryTx> for MemoryStore {
         Ok(())
     }
 
-    async fn waiting(
+    async fn waiting_records(
         &self,
         tx: &mut MemoryTx,
         scope: &Scope,

@@ -144,6 +144,7 @@ impl DeliveryStore<PgTx> for PgStore {
             .fetch_all(tx.connection())
             .await
             .map_err(store_error(DURING))?;
+        added.sort_unstable();
         added.dedup();
         if start == Start::Kept && !added.is_empty() {
             let catch_up = sqlx::query(CATCH_UP).bind(consumer.as_str()).bind(added);

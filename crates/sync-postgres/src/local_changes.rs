@@ -200,7 +200,7 @@ impl LocalChangeStore<PgTx> for PgStore {
         execute(tx, of_entity(CLEAR, scope).bind(ids(records)), "forgetting what was sent").await
     }
 
-    async fn waiting(&self, tx: &mut PgTx, scope: &Scope, limit: u32) -> Result<Vec<Standing>, StoreError> {
+    async fn waiting_records(&self, tx: &mut PgTx, scope: &Scope, limit: u32) -> Result<Vec<Standing>, StoreError> {
         tx.require_tenant(scope)?;
         let select = of_entity(WAITING, scope).bind(i64::from(limit));
         fetch(tx, select, READING).await?.iter().map(read_standing).collect()

@@ -11,7 +11,8 @@ use sync_core::{
     StoreError, SystemClock, TtlNotBelowPollInterval, UnitOfWork, WriteRecorder, check_ttl, tell_echoes,
 };
 
-use crate::local_changes::{execute, fetch, get, ids, of_entity, texts};
+use crate::copy::storable;
+use crate::local_changes::{Bound, execute, fetch, get, ids, texts};
 use crate::store::PgStore;
 use crate::tx::PgTx;
 
@@ -69,7 +70,7 @@ impl PgLoopbackStore {
         let mut tx = self.store.begin_for(scope.tenant.as_ref()).await?;
         tx.require_tenant(scope)?;
         let records: Vec<ExternalId> = changes.iter().map(|change| change.external_id.clone()).collect();
-        let select = of_entity(KNOWN, scope).bind(ids(&records)).bind(self.clock.now());
+        let select = of_keys(KNOWN, scope).bind(ids(&records)).bind(self.clock.now());
         let rows = fetch(&mut tx, select, "looking for echoes").await?;
         let mut known: HashMap<ExternalId, String> = HashMap::with_capacity(rows.len());
         for row in &rows {
@@ -80,9 +81,9 @@ impl PgLoopbackStore {
             self.store.rollback(tx).await?;
         } else {
             let forgotten: Vec<ExternalId> = forgotten.into_iter().collect();
-            let forget = of_entity(FORGET, scope).bind(ids(&forgotten));
+            let forget = of_keys(FORGET, scope).bind(ids(&forgotten));
             execute(&mut tx, forget, "forgetting own writes").await?;
-            self.store.commit(tx).await?;
+            tx.commit_at_once().await?;
         }
         Ok(echoes)
     }
@@ -110,11 +111,11 @@ impl<T: Canonical> WriteRecorder<T, PgTx> for PgLoopbackStore {
     ) -> Result<(), LoopbackError> {
         let work = async {
             tx.require_tenant(scope)?;
-            let expire = of_entity(EXPIRE, scope).bind(self.clock.now());
+            let expire = of_keys(EXPIRE, scope).bind(self.clock.now());
             execute(tx, expire, "forgetting old writes").await?;
             // Of two writes of a record the later counts; one statement writes each row once.
             let last: HashMap<&ExternalId, &T> = writes.iter().map(|(id, record)| (id, record)).collect();
-            let record = of_entity(RECORD, scope)
+            let record = of_keys(RECORD, scope)
                 .bind(texts(last.keys().map(|id| id.as_str())))
                 .bind(last.values().map(|record| hash(*record)).collect::<Vec<_>>())
                 .bind(self.until());
@@ -126,4 +127,10 @@ impl<T: Canonical> WriteRecorder<T, PgTx> for PgLoopbackStore {
 
 fn hash<T: Canonical>(record: &T) -> String {
     blake3::hash(Fingerprint::of(record).as_str().as_bytes()).to_hex().to_string()
+}
+
+/// What can't be kept is replaced: nothing is found by a key that can't be there, which costs a noop.
+fn of_keys<'q>(sql: &'static str, scope: &Scope) -> Bound<'q> {
+    let (tenant, connection) = (storable(scope.tenant_key()), storable(scope.connection.as_str()));
+    sqlx::query(sql).bind(tenant.into_owned()).bind(connection.into_owned()).bind(scope.entity)
 }

@@ -63,6 +63,11 @@ impl PgTx {
         self.transaction.commit().await.map_err(store_error(DURING))
     }
 
+    /// Commits after a statement whose success was seen: nothing is left to find out.
+    pub(crate) async fn commit_at_once(self) -> Result<(), StoreError> {
+        self.transaction.commit().await.map_err(store_error("committing"))
+    }
+
     pub(crate) async fn rollback(self) -> Result<(), StoreError> {
         self.transaction.rollback().await.map_err(store_error("rolling back"))
     }

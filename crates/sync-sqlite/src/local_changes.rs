@@ -204,7 +204,7 @@ impl LocalChangeStore<SqliteTx> for SqliteStore {
         write(tx, scope, CLEAR, records.len(), rows, "forgetting what was sent").await
     }
 
-    async fn waiting(
+    async fn waiting_records(
         &self,
         tx: &mut SqliteTx,
         scope: &Scope,

@@ -1,6 +1,8 @@
 //! What is fed.
 
+mod callback;
 mod entity_yaml;
+mod sealed;
 mod soql;
 mod webhooks;
 
@@ -17,10 +19,12 @@ pub(crate) struct Target {
 
 /// All of them, by name.
 pub(crate) const ALL: &[Target] = &[
+    callback::TARGET,
     entity_yaml::TARGET,
     webhooks::HUBSPOT_BODY,
     webhooks::HUBSPOT_SIGNATURE,
     webhooks::SALESFORCE_MESSAGE,
+    sealed::TARGET,
     soql::TARGET,
 ];
 

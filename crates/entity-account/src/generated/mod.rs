@@ -2,6 +2,7 @@
 //! What `entity.yaml` says of accounts, as code.
 
 mod canonical;
+mod events;
 mod hubspot;
 mod providers;
 mod salesforce;
@@ -9,6 +10,9 @@ mod sinks;
 mod table;
 
 pub use canonical::Account;
+pub use events::{
+    AccountChanges, AccountCreated, AccountDeleted, AccountEvent, AccountRestored, AccountUpdated,
+};
 pub use providers::{AccountPollFetchers, AccountProvider, account_change_sources};
 #[cfg(feature = "store-memory")]
 pub use sinks::memory_sink;

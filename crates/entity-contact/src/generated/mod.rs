@@ -2,6 +2,7 @@
 //! What `entity.yaml` says of contacts, as code.
 
 mod canonical;
+mod events;
 mod hubspot;
 mod providers;
 mod salesforce;
@@ -9,6 +10,9 @@ mod sinks;
 mod table;
 
 pub use canonical::Contact;
+pub use events::{
+    ContactChanges, ContactCreated, ContactDeleted, ContactEvent, ContactRestored, ContactUpdated,
+};
 pub use providers::{ContactPollFetchers, ContactProvider, contact_change_sources};
 #[cfg(feature = "store-memory")]
 pub use sinks::memory_sink;

@@ -2,6 +2,7 @@
 //! What `entity.yaml` says of opportunity contacts, as code.
 
 mod canonical;
+mod events;
 mod hubspot;
 mod providers;
 mod salesforce;
@@ -9,6 +10,10 @@ mod sinks;
 mod table;
 
 pub use canonical::OpportunityContact;
+pub use events::{
+    OpportunityContactChanges, OpportunityContactCreated, OpportunityContactDeleted, OpportunityContactEvent,
+    OpportunityContactRestored, OpportunityContactUpdated,
+};
 pub use providers::{
     OpportunityContactPollFetchers, OpportunityContactProvider, opportunity_contact_change_sources,
 };

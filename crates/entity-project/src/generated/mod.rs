@@ -2,6 +2,7 @@
 //! What `entity.yaml` says of projects, as code.
 
 mod canonical;
+mod events;
 mod hubspot;
 mod providers;
 mod salesforce;
@@ -9,6 +10,9 @@ mod sinks;
 mod table;
 
 pub use canonical::Project;
+pub use events::{
+    ProjectChanges, ProjectCreated, ProjectDeleted, ProjectEvent, ProjectRestored, ProjectUpdated,
+};
 pub use providers::{ProjectPollFetchers, ProjectProvider, project_change_sources};
 #[cfg(feature = "store-memory")]
 pub use sinks::memory_sink;

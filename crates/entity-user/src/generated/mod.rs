@@ -2,6 +2,7 @@
 //! What `entity.yaml` says of users, as code.
 
 mod canonical;
+mod events;
 mod hubspot;
 mod providers;
 mod salesforce;
@@ -9,6 +10,7 @@ mod sinks;
 mod table;
 
 pub use canonical::User;
+pub use events::{UserChanges, UserCreated, UserDeleted, UserEvent, UserRestored, UserUpdated};
 pub use providers::{UserPollFetchers, UserProvider, user_change_sources};
 #[cfg(feature = "store-memory")]
 pub use sinks::memory_sink;

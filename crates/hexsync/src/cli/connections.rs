@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use sync_wiring::auth::connect::give_back;
 use sync_wiring::auth::{SecretString, TokenStore, VaultTokenStore, next_step};
-use sync_wiring::core::{Connection as Row, ConnectionKey, ConnectionStatus, TenantId};
+use sync_wiring::core::{Connection as Row, ConnectionKey, ConnectionStatus, TenantId, UnitOfWork};
 
 use super::connect::Connect;
 use crate::app::{App, AppStore, StoreCommand, cause, key_of, oauth_parts};
@@ -258,6 +258,6 @@ async fn grants<S: AppStore>(app: &App<S>, row: &Row) -> Result<Option<u64>, Cli
         return Ok(None);
     };
     let store = &**app.store();
-    let mut tx = store.begin_across_tenants().await?;
+    let mut tx = UnitOfWork::begin_across_tenants(store).await?;
     Ok(Some(store.grants_of(&mut tx, &row.provider, &grantor).await?))
 }

@@ -12,7 +12,7 @@ use super::setup::{at, scope_of, subscription};
 use crate::history::{fold, image};
 use crate::{
     AuditLog, Choice, Conflict, ConflictPolicy, ConflictRule, ConflictStore, EngineOptions, ExecuteSync,
-    ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope, Store, Subscription,
+    ExternalId, FieldValue, LocalChangeStore, LocalEditor, LocalRow, RunRequest, Scope, Subscription,
     SubscriptionStore, SyncError, SyncSink, UnitOfWork, WriteBack, WritebackPorts, WritebackStore,
     is_placeholder,
 };

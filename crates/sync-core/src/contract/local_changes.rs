@@ -133,8 +133,8 @@ where
     .await;
     assert_eq!(standings(&*store, &scope, &["r1", "r2", "r3"]).await, [full.clone(), bare.clone()]);
     let mut tx = store.begin_across_tenants().await.unwrap();
-    assert_eq!(store.waiting(&mut tx, &scope, 5).await.unwrap(), [bare.clone(), full.clone()]);
-    assert_eq!(store.waiting(&mut tx, &scope, 1).await.unwrap(), [bare]);
+    assert_eq!(store.waiting_records(&mut tx, &scope, 5).await.unwrap(), [bare.clone(), full.clone()]);
+    assert_eq!(store.waiting_records(&mut tx, &scope, 1).await.unwrap(), [bare]);
     store.rollback(tx).await.unwrap();
     let replaced = Standing { intent: None, error: None, ..full };
     commit(&*store, async |tx| {

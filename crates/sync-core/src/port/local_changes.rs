@@ -103,7 +103,7 @@ pub trait LocalChangeStore<Tx: Send + Sync + 'static>: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError`] of the store.
-    async fn waiting(&self, tx: &mut Tx, scope: &Scope, limit: u32) -> Result<Vec<Standing>, StoreError>;
+    async fn waiting_records(&self, tx: &mut Tx, scope: &Scope, limit: u32) -> Result<Vec<Standing>, StoreError>;
 
     /// Makes these records due, whatever they wait for.
     ///

@@ -353,7 +353,7 @@ async fn abandoned_backfill_is_taken_up() {
     assert!(matches!(refused, Err(SyncError::AlreadyRunning { .. })), "{refused:?}");
     assert_eq!(fields.known("Tier").await, running, "it stays as the rival left it");
     let mut tx = store.begin().await.unwrap();
-    store.release(&mut tx, &scope, &lease).await.unwrap();
+    LeaseStore::release(&store, &mut tx, &scope, &lease).await.unwrap();
     store.commit(tx).await.unwrap();
     fields.holds([values("A", &[("Tier", text("gold"))])]);
     assert_eq!(fields.backfill().await.unwrap().run.counts.updated, 1);

@@ -2,7 +2,7 @@
 
 use sync_core::*;
 
-use crate::world::{Answer, World, deal};
+use crate::world::{Answer, Deal, World, deal};
 
 /// The row takes the CRM's id and keeps its own.
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn made_and_deleted_is_nothing_unless_it_was_sent() {
 async fn record_that_came_back_first_is_one_row() {
     let world = World::new(ConflictRule::Ask).await;
     let placeholder = world.create(deal("New", "Open")).await;
-    let child = world.create(sync_core_child(&placeholder)).await;
+    let child = world.create(child_of(&placeholder)).await;
     world.answers([Some(Answer::LostAfter)]);
     world.outbound().await;
     world.inbound().await;
@@ -114,6 +114,6 @@ async fn record_that_came_back_first_is_one_row() {
     assert_eq!(bound, Some(world.row(parent.as_str()).unwrap().local_id));
 }
 
-fn sync_core_child(parent: &ExternalId) -> crate::world::Deal {
-    crate::world::Deal { parent: Some(parent.clone()), ..deal("Child", "Open") }
+fn child_of(parent: &ExternalId) -> Deal {
+    Deal { parent: Some(parent.clone()), ..deal("Child", "Open") }
 }

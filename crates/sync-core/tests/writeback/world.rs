@@ -292,7 +292,7 @@ impl World {
 
     pub(crate) async fn waiting(&self) -> Vec<Standing> {
         let mut tx = self.store.begin().await.unwrap();
-        self.store.waiting(&mut tx, &self.scope(), 100).await.unwrap()
+        self.store.waiting_records(&mut tx, &self.scope(), 100).await.unwrap()
     }
 
     pub(crate) async fn conflicts(&self) -> Vec<Conflict> {

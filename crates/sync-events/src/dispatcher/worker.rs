@@ -54,11 +54,13 @@ impl<S: UnitOfWork> Worker<S> {
                 }
                 Ok(Round::Down(error)) => {
                     n_stalls += 1;
-                    self.stall(stop, n_stalls, &*error).await;
+                    self.tell_of_stall(&*error);
+                    self.stall(stop, n_stalls).await;
                 }
                 Err(error) => {
                     n_stalls += 1;
-                    self.stall(stop, n_stalls, &error).await;
+                    self.tell_of_stall(&error);
+                    self.stall(stop, n_stalls).await;
                 }
             }
         }
@@ -200,13 +202,7 @@ impl<S: UnitOfWork> Worker<S> {
         let _ = tokio::time::timeout(wait, self.woken.changed()).await;
     }
 
-    async fn stall(
-        &self,
-        stop: &CancellationToken,
-        n_stalls: u32,
-        error: &(dyn std::error::Error + 'static),
-    ) {
-        self.tell_of_stall(error);
+    async fn stall(&self, stop: &CancellationToken, n_stalls: u32) {
         stop.run_until_cancelled(tokio::time::sleep(self.backoff(n_stalls))).await;
     }
 

@@ -31,7 +31,7 @@ detection:
     let config = EntityFile::parse(Path::new("entity.yaml"), &text, &KnownEntities::Any)
         .map_err(|problems| problems.to_string())?;
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let source = Source { package: "entity-ticket".into(), text, config };
+    let source = Source { package: "entity-ticket".into(), text, config, events: Vec::new() };
     model::model(&root, vec![source]).map_err(|error| error.to_string())
 }
 

@@ -82,7 +82,7 @@ where
     Router::new()
         .route("/{provider}/start/{connection}", get(ask::<S>).post(start::<S>))
         .route("/{provider}/callback", get(finish::<S>))
-        .route("/done", get(async || pages::done(None)))
+        .route("/done", get(|| async { pages::done(None) }))
         .with_state(Site { flow, visitors, options })
 }
 
