@@ -41,7 +41,8 @@ impl<S: AppStore> Cast<S> {
         self.row::<Opportunity>(player, DEALS, id).await
     }
 
-    async fn row<T: Canonical>(
+    /// A row of any entity; `None` where there is none, or it is deleted.
+    pub(super) async fn row<T: Canonical>(
         &self,
         player: Player,
         entity: Entity,

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use chrono::Utc;
 use serde_json::json;
+use sync_wiring::account::Account;
 use sync_wiring::core::{
     Choice, Conflict, ExternalId, FieldValue, LocalChangeStore, RunReport, StoreError, Subscription,
     SubscriptionStore, UnitOfWork, UserId,
@@ -19,12 +20,13 @@ use crate::app::AppStore;
 use crate::cli::demo::upstream::Key;
 use crate::crm::Crm;
 use crate::error::CliError;
+use crate::generated::Entity;
 
 /// What is typed here.
 const NEXT_STEP: &str = "Call on Monday, bring the new offer";
 /// What is typed on both sides of the deal that is disputed: here, there.
 const DISPUTED: [i64; 2] = [500_000, 600_000];
-const CREATED: &str = "Made here, sold there";
+const CREATED: &str = "Made Here Limited";
 
 /// The three stories, in both CRMs.
 ///
@@ -126,18 +128,17 @@ async fn dispute<S: AppStore>(
 
 /// A new row here becomes one record there, however often the run is repeated.
 async fn create<S: AppStore>(cast: &Cast<S>, player: Player, screen: &mut Screen) -> Result<(), CliError> {
-    let before = cast.upstream(player).census().of(DEALS).live;
-    let (scope, store) = (cast.scope(player, DEALS)?, &**cast.app.store());
-    let record = new_deal(cast, player).await?;
+    let before = cast.upstream(player).census().of(Entity::Account).live;
+    let (scope, store) = (cast.scope(player, Entity::Account)?, &**cast.app.store());
+    let record = Account { name: Some(CREATED.to_owned()), ..Account::default() };
     let mut tx = UnitOfWork::begin_for(store, scope.tenant.as_ref()).await?;
-    let made =
-        cast.app.editor::<Opportunity>().create(&mut tx, &scope, record).await.map_err(CliError::new)?;
+    let made = cast.app.editor::<Account>().create(&mut tx, &scope, record).await.map_err(CliError::new)?;
     UnitOfWork::commit(store, tx).await?;
     cast.edited();
-    let feed = cast.feed(player, DEALS)?;
+    let feed = cast.feed(player, Entity::Account)?;
     let sent = cast.send(feed).await?;
     let again = cast.send(feed).await?;
-    let n_there = cast.upstream(player).census().of(DEALS).live - before;
+    let n_there = cast.upstream(player).census().of(Entity::Account).live - before;
     let adopted = cast
         .app
         .transact(scope.tenant.as_ref(), async |store, tx| {
@@ -146,36 +147,17 @@ async fn create<S: AppStore>(cast: &Cast<S>, player: Player, screen: &mut Screen
         .await?;
     let id = adopted.into_iter().next().map(|adoption| adoption.external_id);
     let row = match &id {
-        Some(id) => cast.deal(player, id).await?,
+        Some(id) => cast.row::<Account>(player, Entity::Account, id).await?,
         None => None,
     };
     let shown = id.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
     let found = format!(
-        "{}: a deal made here became {shown} in the CRM, once; the row goes by that id",
+        "{}: an account made here became {shown} in the CRM, once; the row goes by that id",
         player.tenant
     );
     screen.expect("created", n_there == 1 && row.is_some() && sent.counts.created == 1, found);
     let facts = json!({"made": made, "id": id, "records_there": n_there, "sent_again": again.counts});
     screen.fact(&format!("created_{}", player.tenant), facts)
-}
-
-/// A deal as an application would make it: with all that the CRM asks for.
-async fn new_deal<S: AppStore>(cast: &Cast<S>, player: Player) -> Result<Opportunity, CliError> {
-    let like = cast.deals(player, 1).await?;
-    let row = match like.first() {
-        Some(id) => cast.deal(player, id).await?.unwrap_or_default(),
-        None => Default::default(),
-    };
-    let stage = row.get("stage").map(|stage| match stage {
-        FieldValue::Text(stage) => stage.clone(),
-        other => other.to_json().to_string(),
-    });
-    Ok(Opportunity {
-        name: Some(CREATED.to_owned()),
-        stage,
-        close_date: Some(Utc::now().date_naive()),
-        ..Opportunity::default()
-    })
 }
 
 async fn change<S: AppStore>(
