@@ -76,8 +76,26 @@ where
     T: TableEntity + From__Provider__,
     S: EntityStore<T> + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
 {
+    drain_by(module, module.engine::<T>(), crm, subscription)
+}
+
+/// As [`drain`], by an engine of the module's that was begun already.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "webhooks")]
+pub fn drain_by<T, S>(
+    module: &SyncModule<S>,
+    engine: ExecuteSyncBuilder<T, S>,
+    crm: &__Provider__Client,
+    subscription: Subscription,
+) -> Result<sync_webhooks::Drain<T, S>, WiringError>
+where
+    T: TableEntity + From__Provider__,
+    S: EntityStore<T> + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
+{
     let store = Arc::clone(module.store());
-    let engine = connect(module.engine::<T>(), crm).inbox(Arc::clone(&store) as _).build()?;
+    let engine = connect(engine, crm).inbox(Arc::clone(&store) as _).build()?;
     let fetcher =
         crate::fields::contracted(module, Arc::new(__Provider__Fetcher::<T>::new(crm.clone())), PROVIDER);
     let drain = sync_webhooks::Drain::new(store, Arc::new(engine), subscription, PROVIDER, fetcher);

@@ -27,6 +27,22 @@ pub use sync_events as events;
 #[cfg(feature = "loopback-redis")]
 pub use sync_redis_loopback as redis_loopback;
 
+/// The entities' own crates: the types of their rows and of their events.
+pub mod entity {
+    #[cfg(feature = "entity-account")]
+    pub use entity_account as account;
+    #[cfg(feature = "entity-contact")]
+    pub use entity_contact as contact;
+    #[cfg(feature = "entity-opportunity")]
+    pub use entity_opportunity as opportunity;
+    #[cfg(feature = "entity-opportunity-contact")]
+    pub use entity_opportunity_contact as opportunity_contact;
+    #[cfg(feature = "entity-project")]
+    pub use entity_project as project;
+    #[cfg(feature = "entity-user")]
+    pub use entity_user as user;
+}
+
 /// Receives what providers call with, and applies it.
 #[cfg(feature = "webhooks")]
 pub use sync_webhooks as webhooks;

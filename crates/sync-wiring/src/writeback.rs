@@ -39,6 +39,26 @@ macro_rules! both_ways {
                 Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
             }
 
+            /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
+            ///
+            /// # Errors
+            /// [`WiringError`] names what is missing.
+            #[cfg(feature = "webhooks")]
+            pub fn drain<T, S>(
+                module: &SyncModule<S>,
+                crm: &$client,
+                subscription: sync_core::Subscription,
+            ) -> Result<sync_webhooks::Drain<T, S>, WiringError>
+            where
+                T: TableEntity + $entity,
+                S: EntityStore<T>
+                    + WritebackStore
+                    + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
+            {
+                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
+                crate::$module::drain_by(module, engine, crm, subscription)
+            }
+
             /// What sends changes of `T` that were made here.
             ///
             /// # Errors

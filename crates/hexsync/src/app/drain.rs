@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use sync_wiring::core::{ConnectionId, ConnectionKey, Subscription};
 use sync_wiring::webhooks::{AnyRecipients, ConnectedRecipients, DrainFeed, Recipient, StaticRecipients};
-use sync_wiring::{hubspot, salesforce};
+use sync_wiring::{hubspot, salesforce, writeback};
 
 use super::{App, AppStore, Client, entity_of};
 use crate::crm::Crm;
 use crate::error::CliError;
-use crate::generated::{hubspot_entity, salesforce_entity};
+use crate::generated::{hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity};
 
 /// The accounts whose calls are received.
 pub(crate) struct Accounts {
@@ -78,12 +78,17 @@ impl<S: AppStore> App<S> {
         let entity = entity_of(&subscription)?;
         let client = self.client(&subscription.connection).await?;
         let made: Option<Arc<dyn DrainFeed>> = match &client {
-            Client::Salesforce(crm) => salesforce_entity!(entity, T => {
+            // What is edited here as well is not overwritten while it waits to be sent.
+            Client::Salesforce(crm) => salesforce_both_ways!(entity, T => {
+                Some(Arc::new(writeback::salesforce::drain::<T, S>(&self.module, crm, subscription)?))
+            }, else salesforce_entity!(entity, T => {
                 Some(Arc::new(salesforce::drain::<T, S>(&self.module, crm, subscription)?))
-            }, else None),
-            Client::Hubspot(crm) => hubspot_entity!(entity, T => {
+            }, else None)),
+            Client::Hubspot(crm) => hubspot_both_ways!(entity, T => {
+                Some(Arc::new(writeback::hubspot::drain::<T, S>(&self.module, crm, subscription)?))
+            }, else hubspot_entity!(entity, T => {
                 Some(Arc::new(hubspot::drain::<T, S>(&self.module, crm, subscription)?))
-            }, else None),
+            }, else None)),
         };
         made.ok_or_else(|| client.crm().has_no(entity))
     }

@@ -44,6 +44,8 @@ impl GrantStore {
 
     fn write_back(&self, new: &SecretString) -> Result<(), TokenStoreError> {
         match &self.origin {
+            // Gone with this process, as the configuration is.
+            Secret::Held(_) => Ok(()),
             Secret::Env(name) => {
                 tracing::error!(
                     variable = name,

@@ -54,28 +54,54 @@ impl Connect {
             Some(address) => address,
             None => address_of(oauth)?,
         };
-        let listener = TcpListener::bind(address).await?;
+        let door = Door::open(app, connection, oauth, TcpListener::bind(address).await?)?;
+        let before = granted_at(app, &key).await?;
+        note(&format!("open in a browser and grant access: {}", door.start));
+        let outcome = wait(app, &key, before).await;
+        door.close().await;
+        outcome.map(|()| key)
+    }
+}
+
+/// Pages on this machine through which one account is connected.
+pub(super) struct Door {
+    /// Where a browser begins.
+    pub(super) start: String,
+    server: tokio::task::JoinHandle<std::io::Result<()>>,
+}
+
+impl Door {
+    /// Serves them here.
+    ///
+    /// # Errors
+    /// When a secret or a key is not where the configuration says.
+    pub(super) fn open<S: AppStore>(
+        app: &App<S>,
+        connection: &Connection,
+        oauth: &ConnectedApp,
+        listener: TcpListener,
+    ) -> Result<Self, CliError> {
         let secure_cookie = oauth.redirect_url.scheme() == "https";
         let apps = vec![oauth_app(connection, oauth)?];
         let flow =
             ConnectFlow::new(Arc::clone(app.store()), app.vault()?, apps, vec!["/connect/done".to_owned()]);
         let flow = Arc::new(flow.map_err(CliError::new)?);
-        let visitors = Arc::new(Operator { tenant: key.tenant.clone() });
+        let visitors = Arc::new(Operator { tenant: connection.tenant.clone() });
         let router = routes(flow, visitors, RouterOptions { secure_cookie });
         let router = axum::Router::new().nest("/connect", router);
-        let before = granted_at(app, &key).await?;
         let server = tokio::spawn(async move { axum::serve(listener, router).await });
-        note(&format!("open in a browser and grant access: {}", start_address(connection, oauth)));
-        let outcome = wait(app, &key, before).await;
-        // The last page is on its way to the browser.
+        Ok(Self { start: start_address(connection, oauth), server })
+    }
+
+    /// Ends it, once the last page is on its way to the browser.
+    pub(super) async fn close(self) {
         tokio::time::sleep(LOOK_EVERY).await;
-        server.abort();
-        outcome.map(|()| key)
+        self.server.abort();
     }
 }
 
 /// Until somebody has granted access, or nobody will.
-async fn wait<S: AppStore>(
+pub(super) async fn wait<S: AppStore>(
     app: &App<S>,
     key: &ConnectionKey,
     before: Option<chrono::DateTime<chrono::Utc>>,
@@ -98,7 +124,7 @@ async fn wait<S: AppStore>(
     }
 }
 
-async fn granted_at<S: AppStore>(
+pub(super) async fn granted_at<S: AppStore>(
     app: &App<S>,
     key: &ConnectionKey,
 ) -> Result<Option<chrono::DateTime<chrono::Utc>>, CliError> {

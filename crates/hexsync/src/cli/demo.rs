@@ -9,6 +9,7 @@ mod place;
 mod report;
 mod stage;
 mod story;
+mod tour;
 mod upstream;
 
 use std::convert::Infallible;
@@ -56,6 +57,19 @@ pub(crate) struct Demo {
     /// schema hexsync_demo there to itself, and makes it anew.
     #[arg(long, value_name = "URL", env = place::URL_VARIABLE, hide_env_values = true, value_parser = secret)]
     database_url: Option<SecretString>,
+    /// The edges instead, one screen after another: accounts connected in a browser, signed webhooks, edits written
+    /// back, two tenants, events. Small CRMs; on PostgreSQL with --database-url.
+    #[arg(long, conflicts_with_all = ["crm", "records", "data"])]
+    tour: bool,
+    /// With --tour: a Redis server for the stream of events, instead of one in memory.
+    #[arg(long, value_name = "URL", env = "HEXSYNC_DEMO_REDIS_URL", hide_env_values = true, value_parser = secret)]
+    redis_url: Option<SecretString>,
+    /// With --tour: print the addresses and wait for a person at a browser to grant access.
+    #[arg(long, requires = "tour")]
+    browser: bool,
+    /// With --tour: don't wait for Enter between the screens.
+    #[arg(long)]
+    yes: bool,
 }
 
 fn secret(text: &str) -> Result<SecretString, Infallible> {
@@ -64,6 +78,9 @@ fn secret(text: &str) -> Result<SecretString, Infallible> {
 
 impl Demo {
     pub(crate) async fn run(self, out: &mut Out<'_>) -> Result<Exit, CliError> {
+        if self.tour {
+            return tour::run(&self, out).await;
+        }
         // The CRMs first: when the files can't be read, nothing is replaced.
         let opening = out.progress().task("CRMs", None);
         let upstreams = upstream::start(&self.crms(), &self.source(), self.seed).await?;
@@ -76,14 +93,14 @@ impl Demo {
         Place::check_config()?;
         match &self.database_url {
             None => {
-                let store = place::fresh_sqlite().await?;
+                let store = place::fresh_sqlite(false).await?;
                 let exit = Box::pin(perform(store.clone(), place, upstreams, self.seed, out)).await;
                 // Folds the write-ahead log into the file, so that the file is all there is.
                 store.close().await;
                 exit
             }
             Some(url) => {
-                let store = place::fresh_postgres(url).await?;
+                let store = place::fresh_postgres(url, false).await?;
                 Box::pin(perform(store, place, upstreams, self.seed, out)).await
             }
         }
@@ -111,7 +128,7 @@ async fn perform<S: AppStore>(
     out: &mut Out<'_>,
 ) -> Result<Exit, CliError> {
     let (progress, stop) = (out.progress(), signals::stop_token());
-    place.write_config()?;
+    place.write_config("")?;
     let crms: Vec<Crm> = upstreams.iter().map(|upstream| upstream.crm()).collect();
     // Before anything else, because the subscriptions are what marks the database as the demo's.
     let feeds = stage::subscribe(&store, &crms).await?;

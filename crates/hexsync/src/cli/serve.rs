@@ -12,9 +12,10 @@ use serde::Serialize;
 use sync_wiring::core::UnitOfWork;
 use sync_wiring::webhooks::{
     Counters, DrainOptions, Drainer, HubspotReceiver, Limits, Receiver, SalesforceReceiver, Seen, Stager,
-    StagerOptions, Wake,
+    StagerOptions, StagerTask, Wake,
 };
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::{Accounts, App, AppStore, StoreCommand};
@@ -82,48 +83,88 @@ async fn serve<S: AppStore>(
     stop: CancellationToken,
     out: &mut Out<'_>,
 ) -> Result<(), CliError> {
-    let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
-    let store = Arc::clone(app.store());
-    let (stager, staging) =
-        Stager::start(Arc::clone(&store), StagerOptions::default(), Arc::clone(&counters), Arc::clone(&wake));
-    let Accounts { recipients, feeds, organizations } = accounts;
-    let n_subscriptions = feeds.len();
-    let mut paths = vec!["/healthz"];
-    let limits = Limits::default();
-    let mut receiver =
-        Receiver::builder(stager, Arc::new(recipients), Arc::clone(&counters)).limits(limits.clone());
-    if let Some(secret) = &settings.hubspot_secret {
-        let secret = secret.read("client secret of the HubSpot app")?;
-        receiver = receiver.hubspot(HubspotReceiver::new(settings.public_url.as_str(), secret));
-        paths.push("/webhooks/hubspot");
-    }
-    if let Some(token) = &settings.salesforce_token {
-        let token = token.read("token for Salesforce's outbound messages")?;
-        let side = SalesforceReceiver::new().door(&token, &organizations).map_err(CliError::new)?;
-        receiver = receiver.salesforce(side);
-        paths.push("/webhooks/salesforce/TOKEN");
-    }
-    let router = routes(receiver.build().router(), health(Arc::clone(&store), Arc::clone(&counters)));
-
-    let default = DrainOptions::default();
-    let options = DrainOptions {
-        poll_every: settings.poll_every.unwrap_or(default.poll_every),
-        keep_settled: settings.keep_settled.unwrap_or(default.keep_settled),
-        ..default
-    };
-    let drained = CancellationToken::new();
-    let drainer = Drainer::new(store, wake, feeds, options).run(drained.clone());
-    let drainer = tokio::spawn(drainer);
-
-    out.show(&Served { address: listener.local_addr()?, paths, n_subscriptions })?;
-    sync_wiring::webhooks::serve(listener, router, &limits, stop).await;
-    // Nobody calls any more: what was queued is stored, then the runs in hand end.
-    staging.finished().await;
-    drained.cancel();
-    if drainer.await.is_err() {
-        note("the loop that applies notices ended early; what waits is applied after the next start");
-    }
+    let serving = Serving::prepare(app, settings, accounts)?;
+    out.show(&Served {
+        address: listener.local_addr()?,
+        paths: serving.paths.clone(),
+        n_subscriptions: serving.n_subscriptions,
+    })?;
+    serving.serve(listener, stop).await;
     Ok(())
+}
+
+/// What receives calls and applies what they say, ready to begin.
+pub(super) struct Serving {
+    pub(super) counters: Arc<Counters>,
+    paths: Vec<&'static str>,
+    n_subscriptions: usize,
+    router: Router,
+    limits: Limits,
+    staging: StagerTask,
+    drained: CancellationToken,
+    drainer: JoinHandle<()>,
+}
+
+impl Serving {
+    /// Puts it together. Notices that wait already are applied from now on.
+    ///
+    /// # Errors
+    /// When a secret is not where the configuration says.
+    pub(super) fn prepare<S: AppStore>(
+        app: &App<S>,
+        settings: &Settings,
+        accounts: Accounts,
+    ) -> Result<Self, CliError> {
+        let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
+        let store = Arc::clone(app.store());
+        let (stager, staging) = Stager::start(
+            Arc::clone(&store),
+            StagerOptions::default(),
+            Arc::clone(&counters),
+            Arc::clone(&wake),
+        );
+        let Accounts { recipients, feeds, organizations } = accounts;
+        let n_subscriptions = feeds.len();
+        let mut paths = vec!["/healthz"];
+        let limits = Limits::default();
+        let mut receiver =
+            Receiver::builder(stager, Arc::new(recipients), Arc::clone(&counters)).limits(limits.clone());
+        if let Some(secret) = &settings.hubspot_secret {
+            let secret = secret.read("client secret of the HubSpot app")?;
+            receiver = receiver.hubspot(HubspotReceiver::new(settings.public_url.as_str(), secret));
+            paths.push("/webhooks/hubspot");
+        }
+        if let Some(token) = &settings.salesforce_token {
+            let token = token.read("token for Salesforce's outbound messages")?;
+            let side = SalesforceReceiver::new().door(&token, &organizations).map_err(CliError::new)?;
+            receiver = receiver.salesforce(side);
+            paths.push("/webhooks/salesforce/TOKEN");
+        }
+        let router = routes(receiver.build().router(), health(Arc::clone(&store), Arc::clone(&counters)));
+
+        let default = DrainOptions::default();
+        let options = DrainOptions {
+            poll_every: settings.poll_every.unwrap_or(default.poll_every),
+            keep_settled: settings.keep_settled.unwrap_or(default.keep_settled),
+            ..default
+        };
+        let drained = CancellationToken::new();
+        let drainer = Drainer::new(store, wake, feeds, options).run(drained.clone());
+        let drainer = tokio::spawn(drainer);
+
+        Ok(Self { counters, paths, n_subscriptions, router, limits, staging, drained, drainer })
+    }
+
+    /// Receives until `stop` is cancelled, and ends in order.
+    pub(super) async fn serve(self, listener: TcpListener, stop: CancellationToken) {
+        sync_wiring::webhooks::serve(listener, self.router, &self.limits, stop).await;
+        // Nobody calls any more: what was queued is stored, then the runs in hand end.
+        self.staging.finished().await;
+        self.drained.cancel();
+        if self.drainer.await.is_err() {
+            note("the loop that applies notices ended early; what waits is applied after the next start");
+        }
+    }
 }
 
 /// Everything this program answers. The one place to mount more.

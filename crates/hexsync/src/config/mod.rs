@@ -23,7 +23,7 @@ pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
 pub(crate) use events::{Events, Target};
 pub(crate) use problem::ConfigError;
-pub(crate) use secret::{Secret, SecretError};
+pub(crate) use secret::{Held, Secret, SecretError};
 pub(crate) use serve::Serve;
 pub(crate) use span::parse_duration;
 pub(crate) use template::TEMPLATE;

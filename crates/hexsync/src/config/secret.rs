@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::reader::{Reader, Section};
 
@@ -13,7 +13,21 @@ pub(crate) enum Secret {
     Env(String),
     /// The content of this file, without white space at its ends.
     File(PathBuf),
+    /// Here, in a configuration that the program made for itself. No file can say so.
+    Held(Held),
 }
+
+/// A secret that is here.
+#[derive(Clone, Debug)]
+pub(crate) struct Held(pub(crate) SecretString);
+
+impl PartialEq for Held {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.expose_secret() == other.0.expose_secret()
+    }
+}
+
+impl Eq for Held {}
 
 /// A secret is not where the configuration says.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +44,7 @@ impl Secret {
     /// Reads it now. `what` is what messages call it.
     pub(crate) fn read(&self, what: &'static str) -> Result<SecretString, SecretError> {
         let text = match self {
+            Self::Held(held) => held.0.expose_secret().to_owned(),
             Self::Env(name) => {
                 std::env::var(name).map_err(|_| SecretError::NoVariable(name.clone(), what))?
             }
@@ -42,6 +57,7 @@ impl Secret {
         let text = text.trim();
         if text.is_empty() {
             let place = match self {
+                Self::Held(_) => "the configuration".to_owned(),
                 Self::Env(name) => format!("the environment variable {name}"),
                 Self::File(path) => path.display().to_string(),
             };

@@ -38,6 +38,11 @@ impl<'w> Out<'w> {
         Self { stdout, json, style, progress }
     }
 
+    /// Whether reports are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
     /// What shows the progress of long work.
     pub(crate) fn progress(&self) -> Progress {
         self.progress

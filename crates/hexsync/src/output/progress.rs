@@ -45,6 +45,11 @@ impl Progress {
         Self { mode }
     }
 
+    /// Whether nothing is shown.
+    pub(crate) fn is_silent(self) -> bool {
+        self.mode == Mode::Silent
+    }
+
     /// Starts showing a piece of work under a name, of `total` steps where that is known.
     pub(crate) fn task(self, name: impl Into<String>, total: Option<u64>) -> Arc<Task> {
         let name = name.into();

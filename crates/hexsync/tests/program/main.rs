@@ -15,4 +15,5 @@ mod sandbox;
 mod secrets;
 mod serve;
 mod support;
+mod tour;
 mod wrong;

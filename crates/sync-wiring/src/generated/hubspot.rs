@@ -77,8 +77,26 @@ where
     T: TableEntity + FromHubspot,
     S: EntityStore<T> + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
 {
+    drain_by(module, module.engine::<T>(), crm, subscription)
+}
+
+/// As [`drain`], by an engine of the module's that was begun already.
+///
+/// # Errors
+/// [`WiringError`] names what is missing.
+#[cfg(feature = "webhooks")]
+pub fn drain_by<T, S>(
+    module: &SyncModule<S>,
+    engine: ExecuteSyncBuilder<T, S>,
+    crm: &HubspotClient,
+    subscription: Subscription,
+) -> Result<sync_webhooks::Drain<T, S>, WiringError>
+where
+    T: TableEntity + FromHubspot,
+    S: EntityStore<T> + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
+{
     let store = Arc::clone(module.store());
-    let engine = connect(module.engine::<T>(), crm).inbox(Arc::clone(&store) as _).build()?;
+    let engine = connect(engine, crm).inbox(Arc::clone(&store) as _).build()?;
     let fetcher =
         crate::fields::contracted(module, Arc::new(HubspotFetcher::<T>::new(crm.clone())), PROVIDER);
     let drain = sync_webhooks::Drain::new(store, Arc::new(engine), subscription, PROVIDER, fetcher);

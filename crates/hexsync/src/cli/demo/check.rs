@@ -40,7 +40,7 @@ pub(super) struct Check {
 }
 
 impl Check {
-    fn new(name: &'static str, found: String, mut problems: Vec<String>) -> Self {
+    pub(super) fn new(name: &'static str, found: String, mut problems: Vec<String>) -> Self {
         let holds = problems.is_empty();
         problems.truncate(TOLD);
         Self { name, holds, found, problems }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
-use sync_wiring::core::{Retry, StoreError, Subscription, SubscriptionStore, UnitOfWork};
+use sync_wiring::core::{Retry, StoreError, Subscription, SubscriptionStore, TenantId, UnitOfWork};
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
 use url::Url;
@@ -21,10 +21,13 @@ pub(super) const MARK: &str = "made by hexsync demo";
 /// Holds the server's address where it has a password.
 pub(super) const URL_VARIABLE: &str = "HEXSYNC_DEMO_DATABASE_URL";
 
-const FILE: &str = "hexsync-demo.db";
-const CONFIG: &str = "hexsync-demo.toml";
+pub(super) const FILE: &str = "hexsync-demo.db";
+pub(super) const CONFIG: &str = "hexsync-demo.toml";
 const CONFIG_MARK: &str = "# Written by `hexsync demo`, which writes it anew each time.";
 const SCHEMA: &str = "hexsync_demo";
+/// Whose subscriptions a demo leaves: nobody's, or those of the tenants of the tour.
+const TENANTS: [Option<&str>; 3] =
+    [None, Some(super::tour::PLAYERS[0].tenant), Some(super::tour::PLAYERS[1].tenant)];
 
 /// Where it is, for people.
 #[derive(Serialize)]
@@ -75,21 +78,25 @@ impl Place {
         }
     }
 
-    /// Writes a configuration for looking around afterwards.
-    ///
-    /// # Errors
-    /// When the directory can't be written to.
-    pub(super) fn write_config(&self) -> Result<(), CliError> {
+    /// A configuration for this place, with more sections.
+    pub(super) fn config_text(&self, more: &str) -> String {
         let url = match self.schema {
             None => format!("url = \"sqlite:{FILE}\""),
             Some(_) if self.has_password => format!("url_env = \"{URL_VARIABLE}\""),
             // The address came through a parser, which leaves neither quotes nor backslashes.
             Some(_) => format!("url = \"{}\"", self.address_with_schema()),
         };
-        let text = format!(
-            "{CONFIG_MARK}\n# For looking around in what it made; the simulated CRMs are gone.\n\n[database]\n{url}\n"
-        );
-        fs::write(CONFIG, text).map_err(|error| {
+        format!(
+            "{CONFIG_MARK}\n# For looking around in what it made; the simulated CRMs are gone.\n\n[database]\n{url}\n{more}"
+        )
+    }
+
+    /// Writes a configuration for looking around afterwards.
+    ///
+    /// # Errors
+    /// When the directory can't be written to.
+    pub(super) fn write_config(&self, more: &str) -> Result<(), CliError> {
+        fs::write(CONFIG, self.config_text(more)).map_err(|error| {
             CliError::new(anyhow::Error::new(error).context(format!("./{CONFIG} can't be written")))
                 .next("run it in a directory of yours")
         })
@@ -136,7 +143,7 @@ fn refused(error: StoreError) -> CliError {
 ///
 /// # Errors
 /// When there is a file of that name that no demo made.
-pub(super) async fn fresh_sqlite() -> Result<SqliteStore, CliError> {
+pub(super) async fn fresh_sqlite(multi_tenant: bool) -> Result<SqliteStore, CliError> {
     let there = match File::open(FILE) {
         Ok(mut file) => Some(looks_like_one(&mut file)?),
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -147,7 +154,7 @@ pub(super) async fn fresh_sqlite() -> Result<SqliteStore, CliError> {
         Some(true) if was_made_here().await? => remove()?,
         Some(_) => return Err(not_ours(&format!("./{FILE}"))),
     }
-    let store = SqliteStoreBuilder::file(FILE).connect().await.map_err(refused)?;
+    let store = SqliteStoreBuilder::file(FILE).multi_tenant(multi_tenant).connect().await.map_err(refused)?;
     store.migrate().await.map_err(refused)?;
     Ok(store)
 }
@@ -164,7 +171,7 @@ fn looks_like_one(file: &mut File) -> io::Result<bool> {
 async fn was_made_here() -> Result<bool, CliError> {
     let found = match SqliteStoreBuilder::url(format!("sqlite://{FILE}?mode=rw")).connect().await {
         Ok(store) => {
-            let found = is_marked(&store).await;
+            let found = is_marked(&store, &TENANTS).await;
             store.close().await;
             found
         }
@@ -178,15 +185,28 @@ async fn was_made_here() -> Result<bool, CliError> {
     }
 }
 
-async fn is_marked<S>(store: &S) -> Result<bool, StoreError>
+async fn is_marked<S>(store: &S, tenants: &[Option<&str>]) -> Result<bool, StoreError>
 where
     S: UnitOfWork + SubscriptionStore<<S as UnitOfWork>::Tx>,
 {
-    let mut tx = UnitOfWork::begin(store).await?;
-    let found = store.subscriptions(&mut tx, None).await;
-    UnitOfWork::rollback(store, tx).await?;
+    let mut found = Vec::new();
+    for tenant in tenants {
+        let tenant = tenant.map(TenantId::from);
+        let mut tx = UnitOfWork::begin_across_tenants(store).await?;
+        let of_tenant = store.subscriptions(&mut tx, tenant.as_ref()).await;
+        UnitOfWork::rollback(store, tx).await?;
+        found.extend(of_tenant?);
+    }
     let is_ours = |subscription: &Subscription| subscription.external_ref.as_deref() == Some(MARK);
-    found.map(|found| !found.is_empty() && found.iter().all(is_ours))
+    Ok(!found.is_empty() && found.iter().all(is_ours))
+}
+
+/// Whether a tour made it: then a login that row-level security binds sees its subscriptions only across tenants.
+async fn is_tours(store: Result<PgStore, StoreError>) -> bool {
+    let Ok(store) = store else { return false };
+    let marked = is_marked(&store, &TENANTS[1..]).await;
+    store.pool().close().await;
+    marked.unwrap_or(false)
 }
 
 fn remove() -> io::Result<()> {
@@ -203,18 +223,20 @@ fn remove() -> io::Result<()> {
 ///
 /// # Errors
 /// When there is a schema of that name that no demo made.
-pub(super) async fn fresh_postgres(url: &SecretString) -> Result<PgStore, CliError> {
+pub(super) async fn fresh_postgres(url: &SecretString, multi_tenant: bool) -> Result<PgStore, CliError> {
     const EXISTS: &str = "select exists (select from pg_namespace where nspname = 'hexsync_demo')";
     const DROP: &str = "drop schema hexsync_demo cascade";
-    let open =
-        || PgStore::builder(url.expose_secret()).application_name("hexsync demo").schema(SCHEMA).connect();
+    let open = |multi_tenant: bool| {
+        let builder = PgStore::builder(url.expose_secret()).application_name("hexsync demo").schema(SCHEMA);
+        builder.multi_tenant(multi_tenant).connect()
+    };
     let sql = |error: sqlx::Error| {
         CliError::new(anyhow::Error::new(error).context(format!("the schema {SCHEMA} can't be made anew")))
     };
-    let store = open().await.map_err(refused)?;
+    let store = open(false).await.map_err(refused)?;
     let exists: bool = sqlx::query_scalar(EXISTS).fetch_one(store.pool()).await.map_err(sql)?;
     let store = if exists {
-        if !is_marked(&store).await.unwrap_or(false) {
+        if !is_marked(&store, &TENANTS).await.unwrap_or(false) && !is_tours(open(true).await).await {
             return Err(CliError::text(format!(
                 "the schema {SCHEMA} was not made by this demo, so it is left alone"
             ))
@@ -223,7 +245,10 @@ pub(super) async fn fresh_postgres(url: &SecretString) -> Result<PgStore, CliErr
         sqlx::query(DROP).execute(store.pool()).await.map_err(sql)?;
         // Statements prepared on the old tables are of no use on the new ones.
         store.pool().close().await;
-        open().await.map_err(refused)?
+        open(multi_tenant).await.map_err(refused)?
+    } else if multi_tenant {
+        store.pool().close().await;
+        open(true).await.map_err(refused)?
     } else {
         store
     };

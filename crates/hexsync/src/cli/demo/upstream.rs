@@ -1,8 +1,8 @@
 //! The other side: the simulated CRMs, and what their users do between the runs.
 
 mod changes;
-mod hubspot;
-mod salesforce;
+pub(super) mod hubspot;
+pub(super) mod salesforce;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

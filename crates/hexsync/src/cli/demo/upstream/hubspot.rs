@@ -68,6 +68,11 @@ impl Account {
         Ok(Self { running, told: Mutex::new(told) })
     }
 
+    /// An account that runs already.
+    pub(in crate::cli::demo) fn of(running: Running) -> Self {
+        Self { running, told: Mutex::default() }
+    }
+
     /// The account's memory, to be read and changed past its API.
     pub(in crate::cli::demo) fn control(&self) -> &HubspotControl {
         self.running.control()

@@ -60,6 +60,11 @@ impl Org {
         Ok(Self { running })
     }
 
+    /// An org that runs already.
+    pub(in crate::cli::demo) fn of(running: Running) -> Self {
+        Self { running }
+    }
+
     /// The org's memory, to be read and changed past its API.
     pub(in crate::cli::demo) fn control(&self) -> &SalesforceControl {
         self.running.control()
