@@ -231,14 +231,16 @@ impl<S: Backend> World<S> {
     where
         S: EntityStore<T>,
     {
+        let mut last = None;
         for _ in 0..20 {
             self.later(self.options.lease_ttl + Duration::from_secs(1));
             let engine = self.engine::<T>().build().expect("nothing is missing");
-            if engine.execute(self.request()).await.is_ok_and(|report| report.failure.is_none()) {
-                return;
+            match engine.execute(self.request()).await {
+                Ok(report) if report.failure.is_none() => return,
+                ended => last = Some(ended.map(|report| report.failure)),
             }
         }
-        panic!("twenty runs of {}, and none ended well", T::ENTITY);
+        panic!("twenty runs of {}, and none ended well; the last one: {last:?}", T::ENTITY);
     }
 
     /// Compares with the org and repairs, within a brake.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sync_core::{RunId, StoreError, SubscriptionId, TableRows, TenantEraser, TenantId};
 
 use crate::MemoryStore;
-use crate::state::State;
+use crate::state::{RecordKey, RunRow, State};
 use crate::tx::MemoryTx;
 
 #[async_trait]
@@ -124,6 +124,18 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     let places: Vec<RunId> = runs.iter().map(|row| row.run.id).collect();
     runs.retain(|row| !row.items.is_empty() || budget.keeps("runs", of_runs.contains(&row.run.id)));
     *run_positions = runs.iter().enumerate().map(|(place, row)| (row.run.id, place)).collect();
+    follow_runs(history, runs, &places, run_positions);
+    subscriptions.retain(|s| budget.keeps("subscriptions", s.tenant.as_ref() == own));
+    budget.erased
+}
+
+/// Lets the history of records point to where the runs are now, and forgets what is gone. `places` is where they were.
+fn follow_runs(
+    history: &mut HashMap<RecordKey, Vec<(usize, i64)>>,
+    runs: &[RunRow],
+    places: &[RunId],
+    run_positions: &HashMap<RunId, usize>,
+) {
     let moved: HashMap<usize, usize> =
         places.iter().enumerate().filter_map(|(old, id)| Some((old, *run_positions.get(id)?))).collect();
     history.retain(|_, steps| {
@@ -136,6 +148,4 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
         });
         !steps.is_empty()
     });
-    subscriptions.retain(|s| budget.keeps("subscriptions", s.tenant.as_ref() == own));
-    budget.erased
 }

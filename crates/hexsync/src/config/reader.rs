@@ -314,6 +314,7 @@ fn section_name(key: &str) -> &'static str {
         "database" => "[database]",
         "engine" => "[engine]",
         "events" => "[events]",
+        "keys" => "[keys]",
         "serve" => "[serve]",
         _ => "[[connections]]",
     }

@@ -171,17 +171,17 @@ impl State {
                 if expected.is_some_and(|expected| expected != Version(version)) {
                     return Written::Stale;
                 }
-                self.set(id.clone(), held, record, *fields, now, false)
+                self.set(id.clone(), &held, record, *fields, now, false)
             }
             RemoteOp::Create { key, record, fields } => {
                 let known = self.by_key.get(key).filter(|_| by_key).cloned();
                 let held = known.and_then(|id| Some((id.clone(), self.records.get(&id)?.1.clone()?)));
                 match held {
-                    Some((id, held)) => self.set(id, held, record, *fields, now, false),
+                    Some((id, held)) => self.set(id, &held, record, *fields, now, false),
                     None => {
                         let id = self.put(None, Some(Sample::default()), now);
                         self.by_key.insert(key.clone(), id.clone());
-                        self.set(id, Sample::default(), record, *fields, now, true)
+                        self.set(id, &Sample::default(), record, *fields, now, true)
                     }
                 }
             }
@@ -191,7 +191,7 @@ impl State {
     fn set(
         &mut self,
         id: ExternalId,
-        held: Sample,
+        held: &Sample,
         record: &Sample,
         fields: FieldSet,
         now: DateTime<Utc>,
@@ -204,7 +204,7 @@ impl State {
         }
         // A workflow of the customer's: no exclamation marks in names.
         after.name = after.name.map(|name| name.replace('!', "."));
-        if created || after != held {
+        if created || after != *held {
             self.put(Some(id.clone()), Some(after), now);
             self.n_writes += 1;
         }

@@ -102,11 +102,11 @@ pub async fn stale_holder_is_fenced<F: ConnectionFixture>(f: F) {
     // The same holder on purpose: a restarted process may have its predecessor's name.
     let (stale, _) = held(take(&f, "a", 0).await);
     let (current, _) = held(take(&f, "a", 61).await);
-    fenced(save(&f, &stale, &refreshed("stale"), 62).await);
-    fenced(end(&f, &stale).await);
+    fenced(&save(&f, &stale, &refreshed("stale"), 62).await);
+    fenced(&end(&f, &stale).await);
     save(&f, &current, &refreshed("current"), 63).await.unwrap();
-    fenced(save(&f, &stale, &refreshed("stale"), 64).await);
-    fenced(end(&f, &stale).await);
+    fenced(&save(&f, &stale, &refreshed("stale"), 64).await);
+    fenced(&end(&f, &stale).await);
     let found = read(&f, &key("acme")).await.unwrap();
     assert_eq!((found.sealed, found.status), (Some(sealed("current")), ConnectionStatus::Active));
 }
@@ -116,7 +116,7 @@ pub async fn saving_twice_is_fenced<F: ConnectionFixture>(f: F) {
     connect(&f, &grant(&key("acme"), 0)).await;
     let (lease, _) = held(take(&f, "a", 0).await);
     save(&f, &lease, &refreshed("new"), 1).await.unwrap();
-    fenced(save(&f, &lease, &refreshed("again"), 2).await);
+    fenced(&save(&f, &lease, &refreshed("again"), 2).await);
     assert_eq!(read(&f, &key("acme")).await.unwrap().sealed, Some(sealed("new")));
 }
 
@@ -126,8 +126,8 @@ pub async fn new_grant_fences_a_refresh<F: ConnectionFixture>(f: F) {
     let (lease, _) = held(take(&f, "a", 0).await);
     let again = grant(&key("acme"), 1);
     connect(&f, &again).await;
-    fenced(save(&f, &lease, &refreshed("old"), 2).await);
-    fenced(end(&f, &lease).await);
+    fenced(&save(&f, &lease, &refreshed("old"), 2).await);
+    fenced(&end(&f, &lease).await);
     let found = read(&f, &key("acme")).await.unwrap();
     assert_eq!((found.sealed, found.status), (Some(again.sealed), ConnectionStatus::Active));
     assert_eq!((found.refreshing, found.unresolved_since), (None, None));
@@ -204,7 +204,7 @@ fn refreshed(text: &str) -> Refreshed {
     Refreshed { sealed: sealed(text), expires_at: None, instance_url: None }
 }
 
-fn fenced(answer: Result<(), StoreError>) {
+fn fenced(answer: &Result<(), StoreError>) {
     assert!(matches!(answer, Err(StoreError::Fenced)), "{answer:?}");
 }
 

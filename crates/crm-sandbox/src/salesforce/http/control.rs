@@ -102,21 +102,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             control.set_workflows(call.json()?);
             done()
         }
-        (&Method::POST, ["outbound-messages"]) => {
-            Ok(Answer::json(201, &json!({"id": control.add_outbound_message(call.json()?)?})))
-        }
-        (&Method::DELETE, ["outbound-messages"]) => {
-            control.remove_outbound_messages();
-            done()
-        }
-        (&Method::GET, ["outbound-messages", "deliveries"]) => {
-            Ok(Answer::json(200, &control.outbound_deliveries()))
-        }
-        (&Method::POST, ["outbound-messages", "lose-answers"]) => {
-            let body: LostAnswers = call.json()?;
-            control.lose_outbound_answers(body.times);
-            done()
-        }
+        (method, ["outbound-messages", path @ ..]) => outbound_messages(&control, method, path, call),
         (&Method::PUT, ["parent-locks"]) => {
             let body: ParentLocks = call.json()?;
             control.lock_parents_for(Duration::from_millis(body.ms));
@@ -137,12 +123,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             control.forget_locators();
             done()
         }
-        (&Method::GET, ["requests"]) => Ok(Answer::json(200, &control.request_counts())),
-        (&Method::GET, ["requests", "log"]) => Ok(Answer::json(200, &control.request_log())),
-        (&Method::DELETE, ["requests"]) => {
-            control.reset_request_counts();
-            done()
-        }
+        (method, ["requests", path @ ..]) => requests(&control, method, path),
         (&Method::PUT, ["api-limit"]) => {
             let body: ApiLimit = call.json()?;
             control.set_api_limit(body.used, body.max);
@@ -155,6 +136,42 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             let key =
                 control.jwt_private_key().map_err(|error| ApiError::new(500, "NO_KEY", error.to_string()))?;
             Ok(Answer::bytes(200, "application/x-pem-file", key.as_bytes().to_vec()))
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn outbound_messages(
+    control: &SalesforceControl,
+    method: &Method,
+    path: &[&str],
+    call: &Call,
+) -> Result<Answer, ApiError> {
+    match (method, path) {
+        (&Method::POST, []) => {
+            Ok(Answer::json(201, &json!({"id": control.add_outbound_message(call.json()?)?})))
+        }
+        (&Method::DELETE, []) => {
+            control.remove_outbound_messages();
+            Ok(Answer::empty(204))
+        }
+        (&Method::GET, ["deliveries"]) => Ok(Answer::json(200, &control.outbound_deliveries())),
+        (&Method::POST, ["lose-answers"]) => {
+            let body: LostAnswers = call.json()?;
+            control.lose_outbound_answers(body.times);
+            Ok(Answer::empty(204))
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn requests(control: &SalesforceControl, method: &Method, path: &[&str]) -> Result<Answer, ApiError> {
+    match (method, path) {
+        (&Method::GET, []) => Ok(Answer::json(200, &control.request_counts())),
+        (&Method::GET, ["log"]) => Ok(Answer::json(200, &control.request_log())),
+        (&Method::DELETE, []) => {
+            control.reset_request_counts();
+            Ok(Answer::empty(204))
         }
         _ => Err(ApiError::not_found()),
     }

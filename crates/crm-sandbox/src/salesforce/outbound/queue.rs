@@ -107,10 +107,6 @@ impl Outbound {
         self.again.clear();
     }
 
-    pub(crate) fn objects(&self) -> impl Iterator<Item = &str> {
-        self.actions.iter().map(|(action, _)| action.rule.object.as_str())
-    }
-
     pub(crate) fn deliveries(&self) -> Vec<OutboundDelivery> {
         self.deliveries.iter().cloned().collect()
     }
