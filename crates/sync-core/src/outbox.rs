@@ -267,7 +267,7 @@ mod tests {
             at: DateTime::from_timestamp(1_790_000_000, 0).unwrap(),
         };
         let expected = format!(
-            r#"{{"id":"{id}","lane":"change","kind":"opportunity_created","tenant":"acme","connection":"crm","entity":"opportunity","external_id":"006","source":"integration","at":"2026-09-21T13:33:20Z","local_id":"5","operation":"created","changed_fields":{{"stage":{{"from":null,"to":"Won"}}}},"run":"{id}","subscription":"{id}"}}"#
+            r#"{{"id":"{id}","lane":"change","kind":"opportunity_created","tenant":"acme","connection":"crm","entity":"opportunity","external_id":"006","source":"integration","at":"2026-09-21T14:13:20Z","local_id":"5","operation":"created","changed_fields":{{"stage":{{"from":null,"to":"Won"}}}},"run":"{id}","subscription":"{id}"}}"#
         );
         assert_eq!(serde_json::to_string(&event).unwrap(), expected);
         let message = OutboxEvent {

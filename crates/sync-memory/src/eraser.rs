@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use sync_core::{RunId, StoreError, SubscriptionId, TableRows, TenantEraser, TenantId};
 
 use crate::MemoryStore;
-use crate::state::{RecordKey, RunRow, State};
+use crate::state::{Pending, RecordKey, RunRow, State};
 use crate::tx::MemoryTx;
 
 #[async_trait]
@@ -110,9 +110,7 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     grants.retain(|row| budget.keeps("grants", row.key.tenant.as_ref() == own));
     authorisations.retain(|(tenant, _), _| budget.keeps("authorisations", tenant.as_ref() == own));
     for (_, waiting) in pending.iter_mut().filter(|(key, _)| key.tenant.as_ref() == own) {
-        waiting.edits.retain(|_| budget.keeps("local_changes", true));
-        waiting.standings.retain(|_, _| budget.keeps("standings", true));
-        waiting.conflicts.retain(|_| budget.keeps("conflicts", true));
+        forget_pending(waiting, &mut budget);
     }
     adoptions.retain(|(tenant, ..), _| budget.keeps("adoptions", tenant.as_ref() == own));
     for (name, rows) in tables {
@@ -127,6 +125,12 @@ fn erase(state: &mut State, tenant: &TenantId, limit: u64) -> Vec<TableRows> {
     follow_runs(history, runs, &places, run_positions);
     subscriptions.retain(|s| budget.keeps("subscriptions", s.tenant.as_ref() == own));
     budget.erased
+}
+
+fn forget_pending(waiting: &mut Pending, budget: &mut Budget) {
+    waiting.edits.retain(|_| budget.keeps("local_changes", true));
+    waiting.standings.retain(|_, _| budget.keeps("standings", true));
+    waiting.conflicts.retain(|_| budget.keeps("conflicts", true));
 }
 
 /// Lets the history of records point to where the runs are now, and forgets what is gone. `places` is where they were.

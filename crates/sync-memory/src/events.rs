@@ -71,7 +71,12 @@ pub(crate) fn to_change(event: &OutboxEvent) -> Option<ChangeEvent> {
         operation: *operation,
         changed_fields: changed_fields.clone(),
         run: *run,
-        source: if event.source == "integration" { "integration" } else { "other" },
+        source: match &*event.source {
+            "integration" => "integration",
+            "local" => "local",
+            "writeback" => "writeback",
+            _ => "other",
+        },
         at: event.at,
     })
 }

@@ -70,7 +70,7 @@ impl<S: AppStore> App<S> {
         let key = ConnectionKey::new(subscription.tenant.clone(), subscription.connection.clone());
         let tenant = key.tenant.as_ref();
         let row = self.transact(tenant, async |store, tx| store.connection(tx, &key).await).await.ok()?;
-        why_halted(&connection.id.to_string(), row.as_ref())
+        why_halted(connection.id.as_str(), row.as_ref())
     }
 }
 

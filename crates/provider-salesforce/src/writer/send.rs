@@ -216,7 +216,7 @@ impl Sending<'_> {
             Ok(answer) => self.put(at, answer),
             Err((Failure::Locked | Failure::KeyTaken, _)) => return Ok((rows, Vec::new())),
             Err((Failure::Deleted | Failure::Missing, _)) => {
-                self.put(at, Written::Gone(DeleteEvidence::LookedUp))
+                self.put(at, Written::Gone(DeleteEvidence::LookedUp));
             }
             Err((Failure::Answer(answer), _)) => self.put(at, answer),
         }

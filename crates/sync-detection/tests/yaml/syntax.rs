@@ -132,7 +132,8 @@ fn thousands_of_mistakes_are_counted_and_told_quickly() {
     let problems = parse(&text).unwrap_err();
     assert_eq!(problems.list().len(), 100);
     assert!(problems.n_unlisted() > 70_000, "{}", problems.n_unlisted());
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    // A quadratic reader takes minutes; a busy machine, seconds.
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
 
 #[test]

@@ -134,10 +134,10 @@ impl<S: UnitOfWork> Worker<S> {
                 Outcome::Done => done.push(*position),
                 Outcome::NotTried => rest.push(*position),
                 Outcome::Failed(error) => {
-                    failed.push(self.failure(*position, *attempts, event, error, false))
+                    failed.push(self.failure(*position, *attempts, event, error, false));
                 }
                 Outcome::Refused(error) => {
-                    failed.push(self.failure(*position, *attempts, event, error, true))
+                    failed.push(self.failure(*position, *attempts, event, error, true));
                 }
             }
         }

@@ -112,13 +112,7 @@ pub(super) fn serve(state: &Arc<State>, call: &Call, path: &[&str]) -> Result<An
             control.expire_sessions();
             done()
         }
-        (&Method::POST, ["refresh-tokens", "revoke"]) => {
-            control.revoke_refresh_tokens();
-            done()
-        }
-        (&Method::POST, ["refresh-tokens"]) => {
-            Ok(Answer::json(201, &json!({"refresh_token": control.grant_refresh_token()})))
-        }
+        (&Method::POST, ["refresh-tokens", path @ ..]) => refresh_tokens(&control, path),
         (&Method::POST, ["locators", "forget"]) => {
             control.forget_locators();
             done()
@@ -159,6 +153,17 @@ fn outbound_messages(
         (&Method::POST, ["lose-answers"]) => {
             let body: LostAnswers = call.json()?;
             control.lose_outbound_answers(body.times);
+            Ok(Answer::empty(204))
+        }
+        _ => Err(ApiError::not_found()),
+    }
+}
+
+fn refresh_tokens(control: &SalesforceControl, path: &[&str]) -> Result<Answer, ApiError> {
+    match path {
+        [] => Ok(Answer::json(201, &json!({"refresh_token": control.grant_refresh_token()}))),
+        ["revoke"] => {
+            control.revoke_refresh_tokens();
             Ok(Answer::empty(204))
         }
         _ => Err(ApiError::not_found()),

@@ -186,7 +186,7 @@ impl Connected {
             status: row.status.as_str(),
             sealed_bytes: bytes.len(),
             sealed_begins,
-            key: sealed.map(|sealed| sealed.key_id.to_string()),
+            key: sealed.map(|sealed| sealed.key_id),
             took_ms,
             second_callback,
         }

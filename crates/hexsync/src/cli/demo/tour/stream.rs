@@ -20,7 +20,7 @@ pub(super) enum Stream {
     /// In memory, in the order of arrival.
     Memory(Arc<Mutex<Vec<OutboxEvent>>>),
     /// Redis Streams, one per lane.
-    Redis(redis::Client),
+    Redis(Box<redis::Client>),
 }
 
 impl Stream {
@@ -34,7 +34,7 @@ impl Stream {
         let mut connection = client.get_multiplexed_async_connection().await.map_err(away)?;
         let keys: Vec<String> = Lane::ALL.into_iter().map(key).collect();
         redis::cmd("DEL").arg(keys).query_async::<()>(&mut connection).await.map_err(away)?;
-        Ok(Self::Redis(client))
+        Ok(Self::Redis(Box::new(client)))
     }
 
     /// What delivers to it.
@@ -45,7 +45,7 @@ impl Stream {
         Ok(match (self, redis) {
             (Self::Redis(_), Some(url)) => {
                 let relay = RedisRelay::builder(url.expose_secret()).prefix(PREFIX).build();
-                Sender::Redis(relay.map_err(CliError::new)?)
+                Sender::Redis(Box::new(relay.map_err(CliError::new)?))
             }
             (stream, _) => Sender::Memory(stream.clone()),
         })
@@ -93,6 +93,7 @@ fn key(lane: Lane) -> String {
 }
 
 /// Without the address, which may hold a password.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn away(error: redis::RedisError) -> CliError {
     let reason = error.code().unwrap_or_else(|| error.category()).to_owned();
     CliError::text(format!("redis can't be used: {reason}"))
@@ -102,7 +103,7 @@ fn away(error: redis::RedisError) -> CliError {
 /// Delivers to a stream.
 pub(super) enum Sender {
     Memory(Stream),
-    Redis(RedisRelay),
+    Redis(Box<RedisRelay>),
 }
 
 #[async_trait]
