@@ -282,7 +282,7 @@ async fn signed() -> (String, Json) {
     control.set_webhook_target("http://127.0.0.1:9/hooks?from=hubspot&x=1").unwrap();
     for old in [OldSignature::V1, OldSignature::V2] {
         control.edit_webhook_settings(|settings| {
-            (settings.old_signature, settings.real_timestamps) = (old, true)
+            (settings.old_signature, settings.real_timestamps) = (old, true);
         });
         control.send_event(json!({"subscriptionType": "deal.creation", "objectId": 1, "note": "Żółw"}));
         assert!(control.webhooks_settled(Duration::from_secs(20)).await);

@@ -1,5 +1,7 @@
 //! Proves that an account is connected by the person, tenant and browser that began it, once, and by nobody else.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 mod support;
 
 use std::sync::Arc;

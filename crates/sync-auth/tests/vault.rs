@@ -1,5 +1,7 @@
 //! Proves that tokens in a database are sealed, stay where they belong, and are kept as the contract says.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 mod support;
 
 use std::sync::Arc;

@@ -1,6 +1,8 @@
 //! Proves that processes which share a store make one exchange per expiry, and that a connection survives crashes and
 //! clocks that differ whenever the provider still honours a token that anybody has.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 mod support;
 
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,5 +1,7 @@
 //! Delivery on every store: order under failures, nothing of a rolled-back transaction, parking, lanes, wake-ups.
 
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

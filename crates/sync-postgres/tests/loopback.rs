@@ -38,7 +38,7 @@ impl LoopbackFixture for Loopback {
     async fn fresh(ttl: Duration) -> Option<Self> {
         let fixture = PgFixture::fresh(Tenancy::Single).await?;
         let clock = Arc::new(SteppedClock::default());
-        let store = PgLoopbackStore::with_clock(&*fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
+        let store = PgLoopbackStore::with_clock(&fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
         Some(Self { store, clock, fixture, recorded: Mutex::default() })
     }
 
@@ -97,7 +97,7 @@ async fn rolled_back_write_is_not_known() {
 async fn time_to_live_is_below_the_poll_interval() {
     let Some(fixture) = PgFixture::fresh(Tenancy::Single).await else { return };
     let minute = Duration::from_secs(60);
-    assert!(PgLoopbackStore::new(&*fixture.store(), minute, minute * 2).is_ok());
-    let refused = PgLoopbackStore::new(&*fixture.store(), minute, minute).err();
+    assert!(PgLoopbackStore::new(&fixture.store(), minute, minute * 2).is_ok());
+    let refused = PgLoopbackStore::new(&fixture.store(), minute, minute).err();
     assert_eq!(refused, Some(TtlNotBelowPollInterval { ttl: minute, poll_interval: minute }));
 }

@@ -97,6 +97,9 @@ async fn seed(f: &PgFixture, tenant: &str) {
             ("definition_id", _) => {
                 format!("(select max(id) from custom_field_definitions where tenant_id = '{tenant}')")
             }
+            // Which of local changes are checked.
+            ("fields", "text") => "'{}'".to_owned(),
+            ("operation", "text") => "'update'".to_owned(),
             (_, "text" | "character varying") => "md5(random()::text)".to_owned(),
             (_, "uuid") => "gen_random_uuid()".to_owned(),
             (_, "json" | "jsonb") => "'{}'".to_owned(),

@@ -40,7 +40,7 @@ impl LoopbackFixture for Loopback {
         let fixture = SqliteFixture::fresh(Tenancy::Single).await?;
         let clock = Arc::new(SteppedClock::default());
         let store =
-            SqliteLoopbackStore::with_clock(&*fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
+            SqliteLoopbackStore::with_clock(&fixture.store(), ttl, Arc::<SteppedClock>::clone(&clock));
         Some(Self { store, clock, fixture, recorded: Mutex::default() })
     }
 
@@ -99,7 +99,7 @@ async fn rolled_back_write_is_not_known() {
 async fn time_to_live_is_below_the_poll_interval() {
     let Some(fixture) = SqliteFixture::fresh(Tenancy::Single).await else { return };
     let minute = Duration::from_secs(60);
-    assert!(SqliteLoopbackStore::new(&*fixture.store(), minute, minute * 2).is_ok());
-    let refused = SqliteLoopbackStore::new(&*fixture.store(), minute, minute).err();
+    assert!(SqliteLoopbackStore::new(&fixture.store(), minute, minute * 2).is_ok());
+    let refused = SqliteLoopbackStore::new(&fixture.store(), minute, minute).err();
     assert_eq!(refused, Some(TtlNotBelowPollInterval { ttl: minute, poll_interval: minute }));
 }

@@ -224,10 +224,10 @@ async fn conditions_guard_every_way_to_a_row() {
     world.control().advance(Duration::from_secs(10));
     world.patch(&format!("{V}/sobjects/Account/{id}"), json!({"Name": "B"})).await;
     for (method, path) in [
-        (Method::GET, format!("{id}")),
-        (Method::PATCH, format!("{id}")),
+        (Method::GET, id.clone()),
+        (Method::PATCH, id.clone()),
         (Method::PATCH, format!("{KEY}/k")),
-        (Method::DELETE, format!("{id}")),
+        (Method::DELETE, id.clone()),
     ] {
         let path = format!("{V}/sobjects/Account/{path}");
         let request = world.request(method.clone(), &path).header("If-Unmodified-Since", stamp);
@@ -250,6 +250,7 @@ async fn composite(world: &World, all_or_none: bool, parts: Json) -> Vec<Json> {
     done["compositeResponse"].as_array().unwrap().clone()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that callers write it in place")]
 fn part(method: &str, path: &str, reference: &str, body: Json) -> Json {
     json!({"method": method, "url": format!("{V}/{path}"), "referenceId": reference, "body": body})
 }

@@ -19,6 +19,7 @@ async fn world() -> World {
     World::start(builder).await
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "so that callers write it in place")]
 fn upsert(key: &str, properties: Json) -> Json {
     json!({"id": key, "idProperty": KEY, "properties": properties, "objectWriteTraceId": key})
 }

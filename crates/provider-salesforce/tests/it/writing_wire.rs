@@ -138,7 +138,7 @@ async fn create_is_an_upsert_by_our_key_in_the_body() {
     let answers = write(&server, &[create("k/'1?é")]).await.unwrap();
     assert_eq!(answers, [Written::Done { id: ID.into(), version: None, created: true }]);
     let sent = server.received_requests().await.unwrap().pop().unwrap();
-    let text = String::from_utf8(sent.body.clone()).unwrap();
+    let text = String::from_utf8(sent.body).unwrap();
     // Digits as they are, empty fields left out, nothing of the related record, of formulas or of removed fields.
     assert!(text.contains(r#""Amount":79228162514264337593543950.335"#), "{text}");
     let sent: Json = serde_json::from_str(&text).unwrap();
