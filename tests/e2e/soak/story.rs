@@ -129,7 +129,8 @@ impl<S: Backend> Story<S> {
         let objects = ["User", "Account", "Contact", "Opportunity", "Opportunity"];
         let object = objects[self.rng.usize(..objects.len())];
         let (alive, dead) = match object {
-            "User" => (live::<User>(&org), Vec::new()),
+            // Not the first, who granted the access: deactivating that one ends it.
+            "User" => (live::<User>(&org).into_iter().skip(1).collect(), Vec::new()),
             "Account" => (live::<Account>(&org), binned::<Account>(&org)),
             "Contact" => (live::<Contact>(&org), binned::<Contact>(&org)),
             _ => (live::<Opportunity>(&org), binned::<Opportunity>(&org)),

@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::Value as Json;
-use sync_wiring::core::{AuditLog, ItemStatus, Lane, Operation, Start, StoreError, TenantId, UnitOfWork};
+use sync_wiring::core::{
+    AuditLog, ExternalId, ItemStatus, Lane, Operation, Start, StoreError, TenantId, UnitOfWork,
+};
 use sync_wiring::entity::opportunity::OpportunityUpdated;
 use sync_wiring::events::{Dispatcher, DrainReport, LaneOptions, Subscribers};
 use tokio::task::JoinHandle;
@@ -38,6 +40,8 @@ struct Notebook {
     ids: Vec<String>,
     /// What arrived by its type, in words.
     typed: Vec<String>,
+    /// Which record each was about.
+    records: Vec<ExternalId>,
     /// From the change to the handler, milliseconds.
     delays: Vec<i64>,
 }
@@ -102,6 +106,7 @@ impl Heard {
             async move {
                 let mut notebook = notebook.lock().unwrap_or_else(PoisonError::into_inner);
                 notebook.ids.push(event.id.to_string());
+                notebook.records.extend(event.record.map(|record| record.external_id));
                 notebook.delays.push((Utc::now() - event.at).num_milliseconds().max(0));
                 Ok(())
             }
@@ -118,6 +123,12 @@ impl Heard {
     /// How many events the subscriber heard so far.
     pub(super) fn n_heard(&self) -> usize {
         self.notebook.lock().unwrap_or_else(PoisonError::into_inner).ids.len()
+    }
+
+    /// How many of them were about this record.
+    pub(super) fn n_heard_of(&self, record: &ExternalId) -> usize {
+        let notebook = self.notebook.lock().unwrap_or_else(PoisonError::into_inner);
+        notebook.records.iter().filter(|heard| *heard == record).count()
     }
 
     /// Waits until nothing waits for either consumer; answers what still does after a while.

@@ -66,15 +66,15 @@ async fn edit<S: AppStore>(
     screen.expect("written", there && sent.counts.updated == 1, found);
 
     heard.settled(cast).await?;
-    let (told, before) = (heard.n_heard(), cursor(cast, feed).await?);
+    let (told, before) = (heard.n_heard_of(deal), cursor(cast, feed).await?);
     cast.pass_time(player);
     let echo = cast.poll(feed).await?;
     heard.settled(cast).await?;
-    let events = heard.n_heard() - told;
+    let events = heard.n_heard_of(deal) - told;
     let moved = cursor(cast, feed).await? != before;
     let counts = echo.counts;
     let found = format!(
-        "{}: the next poll brings {} back as it was: {} noop, {} skipped, {} applied; the cursor moved on, {events} events",
+        "{}: the next poll brings {} back as it was: {} noop, {} skipped, {} applied; the cursor moved on, {events} events of it",
         player.tenant,
         counts.found,
         counts.noop,
