@@ -14,7 +14,6 @@ const EXCEPTIONS: &[(&str, &str)] = &[
         "lists the cases of every suite, one a line, and checks that none is left out",
     ),
     ("crates/sync-postgres/tests/tenants.rs", "one proof, table by table, that reads in one go"),
-    ("crates/sync-core/src/writeback/record.rs", "what one batch of answers becomes, in one transaction"),
 ];
 
 pub(super) fn check(tree: &Tree) -> Vec<String> {
