@@ -1,4 +1,6 @@
 //! To NATS JetStream.
+
+#![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
 #![cfg(feature = "nats")]
 
 mod support;
