@@ -20,7 +20,7 @@ use crate::output::{Out, Report, Style, Table, duration as length, instant, thou
 
 /// Events of applied changes: who has received them, and delivering them.
 ///
-/// Changes are published once [events] says `publish = true`. A consumer hears of what is published after it was first
+/// Changes are published once `[events]` says `publish = true`. A consumer hears of what is published after it was first
 /// started, unless it asks for everything that is kept; each has its own progress.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Events {
@@ -57,7 +57,7 @@ pub(crate) struct Replay {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Purge {
-    /// Older than this, in place of what [events] says, e.g. `12h`.
+    /// Older than this, in place of what `[events]` says, e.g. `12h`.
     #[arg(long, value_name = "TIME", value_parser = duration)]
     older_than: Option<Duration>,
 }

@@ -13,7 +13,7 @@ use crate::output::{Out, Report, Style, thousands};
 /// The keys that tokens in the database are sealed under: make, check and change them.
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Keys {
-    /// Print a new key, as a line for what [keys] points to. Put it first, so that it seals from then on.
+    /// Print a new key, as a line for what `[keys]` points to. Put it first, so that it seals from then on.
     New(New),
     /// Check that every connection's tokens can be opened, and say under which keys they are.
     Check,
