@@ -234,6 +234,11 @@ mod tests {
         let mut orphan =
             Command::new("sh").args(["-c", "while :; do sleep 0.05; done", &marker]).spawn().unwrap();
         fs::write(folder.join("orphan.pid"), format!("{}\n{marker}\n", orphan.id())).unwrap();
+        // A process just started shows no command line for an instant.
+        let pid = i32::try_from(orphan.id()).unwrap();
+        while !command_line(pid).is_some_and(|line| line.contains(&marker)) {
+            std::thread::sleep(POLL);
+        }
         // A dead child stays visible until it is collected, as a true orphan's parent would do.
         let collector = std::thread::spawn(move || orphan.wait().unwrap());
         remove_leftovers(&base.0).unwrap();
