@@ -8,7 +8,7 @@ use sync_core::{DeleteEvidence, ExternalId, Fetched, Payload, RecordFetcher, Sou
 
 use crate::FromSalesforce;
 use crate::client::{SalesforceClient, Scope};
-use crate::error::CallError;
+use crate::error::{CallError, is_drift};
 use crate::id::SalesforceId;
 use crate::map::{Mapped, unreadable_record};
 use crate::plan::{ID, Plan};
@@ -55,7 +55,7 @@ impl<T: FromSalesforce> SalesforceFetcher<T> {
             let object = self.client.described(T::OBJECT).await?;
             let plan = Plan::new::<T>(&object, self.client.config(), &[])?;
             match self.look_up(&plan, &wanted, &mut found).await {
-                Err(error) if error.is_drift() => {
+                Err(error) if is_drift(&error) => {
                     let object = self.client.describe_anew(T::OBJECT).await?;
                     let plan = Plan::new::<T>(&object, self.client.config(), &[])?;
                     self.look_up(&plan, &wanted, &mut found).await
