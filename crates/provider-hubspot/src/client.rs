@@ -120,8 +120,8 @@ impl HubspotClient {
     }
 
     /// The same, from memory if that is fresh: for look-ups that come one by one.
-    pub(crate) async fn known_plan<T: FromHubspot>(&self) -> Result<Plan, SourceError> {
-        self.plan_with::<T>(&[], true).await
+    pub(crate) async fn known_plan<T: FromHubspot>(&self, filters: &[Filter]) -> Result<Plan, SourceError> {
+        self.plan_with::<T>(filters, true).await
     }
 
     async fn plan_with<T: FromHubspot>(

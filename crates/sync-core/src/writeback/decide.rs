@@ -92,6 +92,9 @@ impl<T: Canonical> Step<T> {
             (Some(EditOperation::Create), _) => step.create(rules),
             (Some(_), None) => wait("no_answer", "the CRM gave no answer for the record"),
             (Some(_), Some(Fetched::Unreadable(unreadable))) => wait("unreadable", &unreadable.reason),
+            (Some(_), Some(Fetched::Outside)) => {
+                wait("outside", "the filters of the feed leave the record out")
+            }
             (Some(EditOperation::Update), Some(Fetched::Gone(evidence))) => step.gone(evidence, rules),
             (Some(EditOperation::Delete), Some(Fetched::Gone(evidence))) => What::DeleteHere(evidence),
             (Some(EditOperation::Update), Some(Fetched::Found { record, version })) => {
