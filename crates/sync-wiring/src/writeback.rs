@@ -36,7 +36,10 @@ macro_rules! both_ways {
                 T: TableEntity + $entity,
                 S: EntityStore<T> + WritebackStore,
             {
-                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+                Ok(module
+                    .both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS)
+                    .key_field(T::KEY)
+                    .build()?)
             }
 
             /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
@@ -55,7 +58,7 @@ macro_rules! both_ways {
                     + WritebackStore
                     + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
             {
-                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
+                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS).key_field(T::KEY);
                 crate::$module::drain_by(module, engine, crm, subscription)
             }
 
