@@ -184,6 +184,19 @@ async fn links_follow_the_record() {
     assert!(f.0.control().associations("contacts", "companies").is_empty());
 }
 
+/// Of several calls, the ones that were answered are told, although a later one can't be made any more.
+#[tokio::test]
+async fn spent_budget_after_some_rows_puts_off_the_rest() {
+    let f = Hubspot::fresh().await.unwrap();
+    let seeded = f.seed(101).await;
+    let writes: Vec<_> = seeded.iter().map(|id| change(id, named("x"), &["last_name"], None)).collect();
+    f.0.control().add_fault(FaultRule::new(Fault::DailyLimit).on("batch_write").skip(1));
+    let answers = write(&f, &writes).await;
+    let n_done = answers.iter().filter(|answer| matches!(answer, Written::Done { .. })).count();
+    let n_later = answers.iter().filter(|answer| matches!(answer, Written::Later { .. })).count();
+    assert_eq!((n_done, n_later), (100, 1), "{:?}", answers.last());
+}
+
 /// Nothing comes between the look at versions and the write, not even the look at records that only get links.
 #[tokio::test]
 async fn write_is_the_very_next_call_after_the_look() {
