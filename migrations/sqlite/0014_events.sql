@@ -55,6 +55,8 @@ create table sync_deliveries (
     -- one that failed. parked: failed for good, holds up its record. passed: failed for good, holds up nothing.
     state         text    not null default 'ready',
     attempts      integer not null default 0,
+    -- How often a claim of it ended with nobody settling it.
+    lapsed        integer not null default 0,
     claim         text,
     due_at        text,
     error         text,

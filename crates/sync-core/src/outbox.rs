@@ -156,6 +156,8 @@ pub struct ClaimedEvent {
     pub position: i64,
     /// How often its delivery failed so far.
     pub attempts: u32,
+    /// How often a claim of it ended with nobody settling it: whoever delivered may have died of it.
+    pub lapsed: u32,
     /// The event.
     pub event: OutboxEvent,
 }

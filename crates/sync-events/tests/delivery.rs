@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sync_core::{Lane, OutboxEvent};
+use sync_core::{Lane, OutboxEvent, UnitOfWork};
 use sync_events::{Delivery, Dispatcher, LaneOptions, Outcome, Relay, Subscribers};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -48,6 +48,7 @@ on_every_store!(
     slow_lane_holds_up_no_other,
     published_event_wakes_the_dispatcher,
     killed_delivery_comes_again_with_the_same_id,
+    deadly_event_is_parked_and_takes_no_other_along,
     relay_that_is_down_loses_nothing,
     every_line_keeps_its_tenant,
 );
@@ -264,6 +265,49 @@ async fn published_event_wakes_the_dispatcher<S: Events>(store: Arc<S>) {
     assert!(log.numbers().is_sorted());
 }
 
+/// A server that ends the connection on which a dispatcher listens is listened to again, well before the next look.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn listener_whose_connection_was_ended_hears_what_comes_after() {
+    let Some(url) = support::service("HEXSYNC_TEST_POSTGRES_URL") else { return };
+    let schema = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let store = sync_postgres::PgStore::builder(url).schema(&schema).application_name(&schema);
+    let store = Arc::new(store.connect().await.unwrap());
+    store.migrate().await.unwrap();
+    let (log, stop) = (Log::default(), CancellationToken::new());
+    let dispatcher = Dispatcher::builder(Arc::clone(&store), "log", flaky(&log, 0))
+        .lane(Lane::Change, LaneOptions { workers: 1, batch: 10 })
+        .backoff(Duration::ZERO, Duration::ZERO)
+        .poll_every(HOUR)
+        .build()
+        .unwrap();
+    dispatcher.register().await.unwrap();
+    let story = async {
+        publish(&*store, &[event(1, "a")]).await;
+        log.reach(1).await;
+        let listening = async { while end_listeners(&store, &schema).await == 0 {} };
+        tokio::time::timeout(Duration::from_secs(30), listening).await.unwrap();
+        publish(&*store, &[event(2, "a")]).await;
+        log.reach(2).await;
+        publish(&*store, &[event(3, "a")]).await;
+        log.reach(3).await;
+        stop.cancel();
+    };
+    let (report, ()) = tokio::join!(dispatcher.run(&stop), story);
+    report.unwrap();
+    assert_eq!(log.numbers(), [1, 2, 3]);
+    drop_schema(&store, &schema).await;
+}
+
+/// Ends the connections that listen under this name; answers how many.
+async fn end_listeners(store: &sync_postgres::PgStore, name: &str) -> i64 {
+    let sql = "select count(pg_terminate_backend(pid)) from pg_stat_activity \
+        where application_name = $1 and query ilike 'listen %'";
+    let mut tx = store.begin().await.unwrap();
+    let ended = sqlx::query_scalar(sql).bind(name).fetch_one(tx.connection()).await.unwrap();
+    store.commit(tx).await.unwrap();
+    ended
+}
+
 async fn is_known<S: Events>(store: &S) -> bool {
     let mut tx = store.begin().await.unwrap();
     let known = !store.queues(&mut tx).await.unwrap().is_empty();
@@ -316,6 +360,62 @@ async fn killed_delivery_comes_again_with_the_same_id<S: Events>(store: Arc<S>) 
         heir.drain().await.unwrap();
     }
     assert_eq!(log.numbers(), [1, 2, 1, 2]);
+}
+
+/// A relay whose process dies of one event.
+struct DiesOf(u128, Log);
+
+#[async_trait]
+impl Relay for DiesOf {
+    fn label(&self) -> String {
+        "mortal".to_owned()
+    }
+
+    async fn deliver(&self, events: &[OutboxEvent], deadline: Instant) -> Delivery {
+        if events.iter().any(|event| number(event) == self.0) {
+            self.1.add(event(self.0, "deadly"));
+            return Lost(Log::default()).deliver(events, deadline).await;
+        }
+        events.iter().cloned().for_each(|event| self.1.add(event));
+        Delivery::done(events.len())
+    }
+}
+
+/// INV-OUT-5: an event that kills each process that delivers it is parked after as many deaths as there are attempts;
+/// those claimed with it die with it once and then arrive.
+async fn deadly_event_is_parked_and_takes_no_other_along<S: Events>(store: Arc<S>) {
+    let (log, clock) = (Log::default(), Arc::new(HandClock::default()));
+    let process = || {
+        Dispatcher::builder(Arc::clone(&store), "log", DiesOf(3, log.clone()))
+            .lane(Lane::Change, LaneOptions { workers: 1, batch: 10 })
+            .attempts(3)
+            .clock(Arc::clone(&clock) as Arc<dyn sync_core::Clock>)
+            .build()
+            .unwrap()
+    };
+    process().register().await.unwrap();
+    let sent: Vec<_> =
+        (1..=5).map(|n| event(n, &format!("record {n}"))).chain([event(6, "record 3")]).collect();
+    publish(&*store, &sent).await;
+    for death in 1..=3 {
+        let doomed = process();
+        let task = tokio::spawn(async move { doomed.drain().await });
+        let deaths = async {
+            while log.numbers().iter().filter(|n| **n == 3).count() < death {
+                tokio::task::yield_now().await
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(90), deaths).await.unwrap();
+        task.abort();
+        assert!(task.await.unwrap_err().is_cancelled());
+        clock.forward(60);
+    }
+    let report = process().drain().await.unwrap();
+    assert_eq!(report.parked, 1);
+    let mut arrived: Vec<_> = log.numbers().into_iter().filter(|n| *n != 3).collect();
+    arrived.sort_unstable();
+    assert_eq!(arrived, [1, 2, 4, 5], "the event behind it waits for its replay");
+    assert_eq!(queue(&*store, "log", Lane::Change).await.parked, 1);
 }
 
 /// A relay that is down the first times, after having taken some of the events.

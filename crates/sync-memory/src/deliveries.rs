@@ -24,6 +24,7 @@ pub(crate) type DeliveryKey = (ConsumerName, &'static str, i64);
 pub(crate) struct Delivery {
     standing: Standing,
     attempts: u32,
+    lapsed: u32,
     error: String,
 }
 
@@ -37,7 +38,7 @@ enum Standing {
 
 impl Delivery {
     fn new() -> Self {
-        Self { standing: Standing::Ready, attempts: 0, error: String::new() }
+        Self { standing: Standing::Ready, attempts: 0, lapsed: 0, error: String::new() }
     }
 
     fn is_parked(&self) -> bool {
@@ -179,6 +180,7 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
                 let key = (request.consumer.clone(), request.lane.as_str(), claimed.position);
                 if let Some(mut delivery) = w.state.deliveries.get(&key).cloned() {
                     delivery.standing = Standing::Claimed(request.claim, request.until);
+                    delivery.lapsed = claimed.lapsed;
                     set(w, key, Some(delivery));
                 }
             }
@@ -312,7 +314,13 @@ fn choose(state: &State, request: &ClaimRequest) -> Vec<ClaimedEvent> {
             blocked.insert(Record::of(event));
             continue;
         }
-        taken.push(ClaimedEvent { position: key.2, attempts: delivery.attempts, event: event.clone() });
+        let cut_off = matches!(delivery.standing, Standing::Claimed(..));
+        taken.push(ClaimedEvent {
+            position: key.2,
+            attempts: delivery.attempts,
+            lapsed: delivery.lapsed + u32::from(cut_off),
+            event: event.clone(),
+        });
     }
     taken
 }

@@ -47,7 +47,8 @@ const HOLD: &str = "with held as (select shard from sync_consumers s where consu
      or exists (select 1 from sync_deliveries d where d.consumer = $1 and d.lane = $2 and d.shard = s.shard \
      and d.state in ('claimed', 'retry') and d.due_at <= $3)) \
      order by random() limit $4 for update skip locked), \
-     due as (update sync_deliveries d set state = 'ready', claim = null, due_at = null from held \
+     due as (update sync_deliveries d set state = 'ready', claim = null, due_at = null, \
+     lapsed = d.lapsed + case d.state when 'claimed' then 1 else 0 end from held \
      where d.consumer = $1 and d.lane = $2 and d.shard = held.shard and d.state in ('claimed', 'retry') \
      and d.due_at <= $3) \
      select shard from held";
@@ -67,8 +68,8 @@ const CLAIM: &str = concat!(
      where d.consumer = $1 and d.position = j.position and j.behind returning 1), \
      taken as (update sync_deliveries d set state = 'claimed', claim = $5, due_at = $6 from judged j \
      where d.consumer = $1 and d.position = j.position and not j.behind and not j.busy \
-     returning d.position, d.attempts) \
-     select n.aside, t.position, t.attempts, ",
+     returning d.position, d.attempts, d.lapsed) \
+     select n.aside, t.position, t.attempts, t.lapsed, ",
     columns!(),
     " from (select count(*) as aside from aside) as n \
      left join (taken t join sync_outbox o on o.position = t.position) on true order by t.position"
@@ -104,7 +105,7 @@ const PARKED: &str = concat!(
      order by d.position, d.consumer limit $4"
 );
 
-const REPLAY: &str = "update sync_deliveries d set state = 'ready', attempts = 0, error = null \
+const REPLAY: &str = "update sync_deliveries d set state = 'ready', attempts = 0, lapsed = 0, error = null \
      where d.state in ('parked', 'passed') and ($1::text is null or d.consumer = $1) \
      and ($2::text is null or d.lane = $2) \
      and ($3::uuid is null or d.position = (select o.position from sync_outbox o where o.id = $3))";
@@ -298,7 +299,8 @@ fn failures(failed: &[FailedDelivery]) -> [Column; 4] {
 /// A row of `CLAIM`; none where nothing was taken.
 fn claimed(row: &PgRow) -> Result<Option<ClaimedEvent>, StoreError> {
     let Some(position) = get::<Option<i64>>(row, 1)? else { return Ok(None) };
-    Ok(Some(ClaimedEvent { position, attempts: get::<i32>(row, 2)?.cast_unsigned(), event: read(row, 3)? }))
+    let times = |column| get::<i32>(row, column).map(i32::cast_unsigned);
+    Ok(Some(ClaimedEvent { position, attempts: times(2)?, lapsed: times(3)?, event: read(row, 4)? }))
 }
 
 fn parked(row: &PgRow) -> Result<ParkedDelivery, StoreError> {

@@ -31,7 +31,8 @@ const FORGET_DELIVERIES: &str = "delete from sync_deliveries where consumer = ?1
 const FORGET: &str = "delete from sync_consumers where consumer = ?1";
 
 /// Claims that ended and failures that are due.
-const DUE: &str = "update sync_deliveries set state = 'ready', claim = null, due_at = null \
+const DUE: &str = "update sync_deliveries set state = 'ready', claim = null, due_at = null, \
+     lapsed = lapsed + (state = 'claimed') \
      where consumer = ?1 and lane = ?2 and state in ('claimed', 'retry') and due_at <= ?3";
 
 /// What comes first, and whether it is behind a failure or a claim.
@@ -48,7 +49,7 @@ const ASIDE: &str = "update sync_deliveries set state = 'held' \
      where consumer = ?1 and position in (select value from jsonb_each(?2))";
 
 const TAKE: &str = "update sync_deliveries set state = 'claimed', claim = ?3, due_at = ?4 \
-     where consumer = ?1 and position in (select value from jsonb_each(?2)) returning position, attempts";
+     where consumer = ?1 and position in (select value from jsonb_each(?2)) returning position, attempts, lapsed";
 
 const EVENTS: &str = concat!(
     "select ",
@@ -81,7 +82,7 @@ const PARKED: &str = concat!(
      and (?3 is null or o.id = ?3) order by d.position, d.consumer limit ?4"
 );
 
-const REPLAY: &str = "update sync_deliveries set state = 'ready', attempts = 0, error = null \
+const REPLAY: &str = "update sync_deliveries set state = 'ready', attempts = 0, lapsed = 0, error = null \
      where state in ('parked', 'passed') and (?1 is null or consumer = ?1) and (?2 is null or lane = ?2) \
      and (?3 is null or position = (select o.position from sync_outbox o where o.id = ?3))";
 
@@ -280,17 +281,17 @@ async fn take(
         .bind(list(positions))
         .bind(request.claim.to_string())
         .bind(instant(request.until));
-    let mut attempts = HashMap::with_capacity(positions.len());
+    let mut tries = HashMap::with_capacity(positions.len());
     for row in &tx.fetch_all(take).await? {
-        let row = Stored::new(row, "sync_deliveries", &["position", "attempts"]);
-        attempts.insert(row.int(0)?, row.count(1)?);
+        let row = Stored::new(row, "sync_deliveries", &["position", "attempts", "lapsed"]);
+        let times = |column| row.count(column).map(|n| n.try_into().unwrap_or(u32::MAX));
+        tries.insert(row.int(0)?, (times(1)?, times(2)?));
     }
     let rows = tx.fetch_all(sqlx::query(EVENTS).bind(list(positions))).await?;
     let claimed = |row: &SqliteRow| {
         let position: i64 = row.try_get(15)?;
-        let attempts = attempts.get(&position).copied().unwrap_or_default();
-        let attempts = attempts.try_into().unwrap_or(u32::MAX);
-        Ok(ClaimedEvent { position, attempts, event: read(row)? })
+        let (attempts, lapsed) = tries.get(&position).copied().unwrap_or_default();
+        Ok(ClaimedEvent { position, attempts, lapsed, event: read(row)? })
     };
     rows.iter().map(claimed).collect()
 }

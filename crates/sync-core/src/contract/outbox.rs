@@ -11,8 +11,8 @@ use super::emitter::event as change;
 use super::fixture::{StoreFixture, TxOf};
 use super::setup::{at, open_run, subscribe};
 use crate::{
-    AfterFailure, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent, OutboxSignal, ParkedFilter,
-    RecordRef, Start, UnitOfWork,
+    AfterFailure, ClaimedEvent, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent, OutboxSignal,
+    ParkedFilter, RecordRef, Start, UnitOfWork,
 };
 
 /// A store whose events are delivered.
@@ -168,13 +168,18 @@ pub async fn ended_claim_is_claimed_again<F: OutboxFixture>(f: F) {
     let (stale, first) = claim(&f, "one", Lane::Change, 0, 10).await;
     assert!(claim(&f, "one", Lane::Change, 29, 10).await.1.is_empty());
     let (key, again) = claim(&f, "one", Lane::Change, 30, 10).await;
-    assert_eq!(first, again);
+    let lapsed = |event: ClaimedEvent| ClaimedEvent { lapsed: event.lapsed + 1, ..event };
+    assert_eq!(again, first.iter().cloned().map(lapsed).collect::<Vec<_>>());
     assert_eq!(settle(&f, &stale, &[1, 2]).await, 0);
     fail(&f, &stale, &first, AfterFailure::Park).await;
     let store = f.store();
     let positions: Vec<i64> = first.iter().map(|event| event.position).collect();
     commit(&*store, async |tx| store.release(tx, &stale, &positions).await.unwrap()).await;
     assert!(claim(&f, "one", Lane::Change, 31, 10).await.1.is_empty());
+    // Released ones keep the number.
+    commit(&*store, async |tx| store.release(tx, &key, &positions).await.unwrap()).await;
+    let (key, released) = claim(&f, "one", Lane::Change, 31, 10).await;
+    assert_eq!(released, again);
     assert_eq!(acknowledge(&f, &key, &again).await, 2);
     assert_eq!(waiting(&f, "one").await, 0);
 }

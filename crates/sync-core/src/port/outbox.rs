@@ -33,7 +33,7 @@ pub trait Outbox<Tx: Send + Sync + 'static>: Send + Sync {
 /// - **INV-OUT-2** Order is kept per record (tenant, connection, entity, external id): an event is claimed only once
 ///   every earlier one of its record was acknowledged, or together with and after it. Holds between processes.
 /// - **INV-OUT-3** A claimed event is its claim's alone until the claim ends; then it may be claimed again, with
-///   the same id, and settling it under the old claim does nothing.
+///   the same id, and settling it under the old claim does nothing. How often that happened is told with it.
 /// - **INV-OUT-4** Each consumer and each lane is for itself: what one has done, or can't do, moves no other.
 /// - **INV-OUT-5** A failed event comes again at its time; a parked one when it is replayed. Until then it holds up
 ///   the later events of its record, unless they are to pass, and nothing else.

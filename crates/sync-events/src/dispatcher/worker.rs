@@ -81,12 +81,22 @@ impl<S: UnitOfWork> Worker<S> {
     }
 
     async fn round(&mut self) -> Result<Round, StoreError> {
-        let (key, claimed) = self.claim().await?;
+        let (key, mut claimed) = self.claim().await?;
         if claimed.is_empty() {
             return Ok(Round::Idle);
         }
-        let (places, events): (Vec<_>, Vec<OutboxEvent>) =
-            claimed.into_iter().map(|claimed| ((claimed.position, claimed.attempts), claimed.event)).unzip();
+        self.set_apart(&key, &mut claimed).await?;
+        if let [only] = &claimed[..]
+            && only.lapsed > 0
+            && only.attempts + only.lapsed >= self.shared.settings.attempts
+        {
+            self.park_deadly(&key, only).await?;
+            return Ok(Round::Worked);
+        }
+        let (places, events): (Vec<_>, Vec<OutboxEvent>) = claimed
+            .into_iter()
+            .map(|claimed| ((claimed.position, claimed.attempts + claimed.lapsed), claimed.event))
+            .unzip();
         let delivery = self.deliver(&events).await;
         self.settle(&key, &places, &events, &delivery).await?;
         Ok(delivery.down.map_or(Round::Worked, Round::Down))
@@ -107,6 +117,27 @@ impl<S: UnitOfWork> Worker<S> {
         let claimed = shared.deliveries.claim(&mut tx, &request).await?;
         shared.store.commit(tx).await?;
         Ok((ClaimKey { consumer: request.consumer, lane: self.lane, claim: request.claim }, claimed))
+    }
+
+    /// Whoever delivered an event whose claim lapsed may have died of it. So it is delivered alone, in its turn, and
+    /// what was claimed with it is released before: no other event shares its fate a second time.
+    async fn set_apart(&self, key: &ClaimKey, claimed: &mut Vec<ClaimedEvent>) -> Result<(), StoreError> {
+        let Some(suspect) = claimed.iter().position(|event| event.lapsed > 0) else { return Ok(()) };
+        let rest: Vec<_> = claimed.split_off(suspect.max(1)).iter().map(|event| event.position).collect();
+        let shared = &*self.shared;
+        let mut tx = shared.store.begin_across_tenants().await?;
+        shared.deliveries.release(&mut tx, key, &rest).await?;
+        shared.store.commit(tx).await
+    }
+
+    /// It was cut off too often to be tried again.
+    async fn park_deadly(&mut self, key: &ClaimKey, claimed: &ClaimedEvent) -> Result<(), StoreError> {
+        let lapsed = claimed.lapsed;
+        let error =
+            format!("its delivery was cut off {lapsed} times, perhaps because the process died of it");
+        let delivery = Delivery { outcomes: vec![Outcome::Refused(error)], down: None };
+        let places = [(claimed.position, claimed.attempts)];
+        self.settle(key, &places, std::slice::from_ref(&claimed.event), &delivery).await
     }
 
     /// Bounded by the claim: nothing new begins in its last third, and its last tenth is for settling.
