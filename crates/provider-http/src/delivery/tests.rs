@@ -133,7 +133,7 @@ fn refused_call_is_halved_until_the_row_at_fault_stands_alone() {
 
 #[test]
 fn rows_are_put_off_when_too_many_calls_were_refused() {
-    let mut delivery = delivery(&vec![0; 3 * (SPLITS + 1)]);
+    let mut delivery = delivery(&[0; 3 * (SPLITS + 1)]);
     let mut calls = 0;
     while let Some(rows) = delivery.next_call() {
         calls += 1;

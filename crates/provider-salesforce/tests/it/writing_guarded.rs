@@ -166,7 +166,7 @@ async fn guarded_and_plain_updates_go_in_calls_of_their_own() {
         .expect(1)
         .mount(&server)
         .await;
-    let expected = |n: usize| (n > 3 || n % 2 == 0).then_some(EXPECTED);
+    let expected = |n: usize| (n > 3 || n.is_multiple_of(2)).then_some(EXPECTED);
     let writes: Vec<_> = (0..53).map(|n| update(&id(n), expected(n))).collect();
     let answers = write(&server, &writes).await.unwrap();
     for (n, answer) in answers.iter().enumerate() {
