@@ -5,7 +5,7 @@ pub use provider___provider__::*;
 use std::sync::Arc;
 
 use sync_core::{
-    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, Scope, Store,
+    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, RecordFetcher, Scope, Store,
     Subscription, TableEntity, UserId,
 };
 use sync_detection::PollChangeSource;
@@ -26,8 +26,14 @@ where
 {
     engine
         .source(source(crm))
-        .fetcher(Arc::new(__Provider__Fetcher::<T>::new(crm.clone())))
+        .fetcher(fetcher(crm))
         .contracts(T::TABLE.custom_field_policy, PROVIDER)
+}
+
+/// Fetches by id, with the filters of the entity's YAML, where it has one.
+fn fetcher<T: From__Provider__>(crm: &__Provider__Client) -> Arc<dyn RecordFetcher<T>> {
+    let filters = T::detection().map(|detection| detection.filters).unwrap_or_default();
+    Arc::new(__Provider__Fetcher::<T>::new(crm.clone()).filters(filters))
 }
 
 /// Polls with the filters and stamps of the entity's YAML, where it has one.
@@ -96,8 +102,7 @@ where
 {
     let store = Arc::clone(module.store());
     let engine = connect(engine, crm).inbox(Arc::clone(&store) as _).build()?;
-    let fetcher =
-        crate::fields::contracted(module, Arc::new(__Provider__Fetcher::<T>::new(crm.clone())), PROVIDER);
+    let fetcher = crate::fields::contracted(module, fetcher(crm), PROVIDER);
     let drain = sync_webhooks::Drain::new(store, Arc::new(engine), subscription, PROVIDER, fetcher);
     Ok(match carried::<T>(crm) {
         Some(carried) => drain.carried(carried),
@@ -124,11 +129,7 @@ where
     ReconcileSource {
         remote: Arc::new(__Provider__Listing::new(crm.clone(), T::OBJECT).filters(filters)),
         local: Arc::new(EntityStore::<T>::sink(&**module.store())),
-        fetcher: crate::fields::contracted(
-            module,
-            Arc::new(__Provider__Fetcher::<T>::new(crm.clone())),
-            PROVIDER,
-        ),
+        fetcher: crate::fields::contracted(module, fetcher(crm), PROVIDER),
         unit_of_work: Arc::clone(module.store()),
         scope: Scope {
             tenant: subscription.tenant.clone(),

@@ -1,7 +1,9 @@
 #![doc = include_str!("../README.md")]
 
 mod budget;
+mod call_error;
 mod client;
+mod delivery;
 mod error;
 mod exchange;
 mod limit;
@@ -16,7 +18,9 @@ pub mod slices;
 mod verdict;
 
 pub use budget::{Budget, BudgetPermit, BudgetSnapshot, BudgetSpent, Usage};
+pub use call_error::{CallError, ReadRefusal};
 pub use client::{BuildError, HttpClient, HttpClientBuilder};
+pub use delivery::{Delivery, DeliveryRow};
 pub use error::{BoxError, HiddenBytes, HttpError};
 pub use limit::{RateLimit, RateLimiter};
 pub use request::ApiRequest;

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 use crate::FromHubspot;
 use crate::config::HubspotConfig;
 use crate::describe::{ObjectDescription, ObjectSchema, ObjectSummary, PropertyDescription};
-use crate::error::CallError;
+use crate::error::{CallError, into_source, is_forbidden};
 use crate::object::{HS_LAST_MODIFIED, Remote, STANDARD_OBJECTS, is_path_name, standard_object};
 use crate::plan::{Known, Plan, linked};
 use crate::wire::unreadable;
@@ -120,8 +120,8 @@ impl HubspotClient {
     }
 
     /// The same, from memory if that is fresh: for look-ups that come one by one.
-    pub(crate) async fn known_plan<T: FromHubspot>(&self) -> Result<Plan, SourceError> {
-        self.plan_with::<T>(&[], true).await
+    pub(crate) async fn known_plan<T: FromHubspot>(&self, filters: &[Filter]) -> Result<Plan, SourceError> {
+        self.plan_with::<T>(filters, true).await
     }
 
     async fn plan_with<T: FromHubspot>(
@@ -190,7 +190,7 @@ impl HubspotClient {
         let request = ApiRequest::get("list custom objects", path);
         match self.read(request, json::<Answer>).await {
             Ok(answer) => Ok(answer.results),
-            Err(error) if error.is_forbidden() => Ok(Vec::new()),
+            Err(error) if is_forbidden(&error) => Ok(Vec::new()),
             Err(error) => Err(error),
         }
     }
@@ -245,7 +245,7 @@ impl HubspotClient {
     }
 
     pub(crate) fn source_error(&self, error: CallError) -> SourceError {
-        error.into_source(self.budget())
+        into_source(error, self.budget())
     }
 
     fn known(&self) -> MutexGuard<'_, Learnt> {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use http::HeaderMap;
+pub(crate) use provider_http::CallError;
 use provider_http::{
     Answer, Budget, Classify, HttpError, RateLimit, RateLimiter, StatusClassifier, Usage, Verdict,
     retry_after,
@@ -175,74 +176,20 @@ fn missing_scopes(context: Option<&Json>, scopes: &mut Vec<String>) {
     }
 }
 
-/// A call brought nothing that can be used.
-#[derive(Debug)]
-pub(crate) enum CallError {
-    /// The HTTP client gave up, or HubSpot refused.
-    Http(HttpError),
-    /// There was an answer, and it can't be read.
-    Garbled { call: &'static str, what: String },
+/// Whether the object may have changed since it was described.
+pub(crate) fn is_drift(error: &CallError) -> bool {
+    matches!(error, CallError::Http(HttpError::Refused { code, .. }) if code == NO_PROPERTY)
 }
 
-impl CallError {
-    /// Whether the object may have changed since it was described.
-    pub(crate) fn is_drift(&self) -> bool {
-        matches!(self, Self::Http(HttpError::Refused { code, .. }) if code == NO_PROPERTY)
-    }
+/// Whether the account's plan or the app's scopes lack what was asked for.
+pub(crate) fn is_forbidden(error: &CallError) -> bool {
+    let CallError::Http(HttpError::Refused { status: 403, body, .. }) = error else { return false };
+    ApiError::read(&body.0).is_some()
+}
 
-    /// Whether the account's plan or the app's scopes lack what was asked for.
-    pub(crate) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Http(HttpError::Refused { status: 403, body, .. }) if ApiError::read(&body.0).is_some())
-    }
-
-    /// Whether what was sent may have been carried out, although nobody can tell from the answer.
-    pub(crate) fn may_have_taken_effect(&self) -> bool {
-        match self {
-            Self::Garbled { .. } => true,
-            Self::Http(error) => error.may_have_taken_effect(),
-        }
-    }
-
-    /// What happened, in a few words.
-    pub(crate) fn summary(&self) -> String {
-        match self {
-            Self::Garbled { call, what } => format!("{call}: {what}"),
-            Self::Http(error) => error.to_string(),
-        }
-    }
-
-    /// The error of the port. `budget` tells a spent day from a passing throttle.
-    pub(crate) fn into_source(self, budget: &Budget) -> SourceError {
-        let error = match self {
-            Self::Garbled { call, what } => return SourceError::Transient { call, source: what.into() },
-            Self::Http(error) => error,
-        };
-        let call = error.call();
-        match error {
-            HttpError::BudgetSpent { spent, .. } => {
-                SourceError::BudgetSpent { used: spent.used, max: spent.max }
-            }
-            HttpError::Throttled { retry_after, .. } => match budget.snapshot().usage {
-                Some(Usage { used, max }) if used >= max => SourceError::BudgetSpent { used, max },
-                _ => SourceError::Throttled { call, retry_after },
-            },
-            HttpError::Unauthorised { .. } => {
-                let reason = "a fresh token was refused as well; check the app and its scopes";
-                SourceError::Unauthorised { call, reason: reason.to_owned() }
-            }
-            HttpError::NeedsReauthorisation { source, .. } => {
-                SourceError::Unauthorised { call, reason: source.to_string() }
-            }
-            HttpError::Misconfigured { source, .. } => {
-                SourceError::Permanent { call, code: "misconfigured".to_owned(), reason: source.to_string() }
-            }
-            HttpError::Refused { status, code, body, .. } => refused(call, status, code, &body.0),
-            error @ (HttpError::Transient { .. } | HttpError::OutcomeUnknown { .. }) => {
-                SourceError::Transient { call, source: Box::new(error) }
-            }
-            error => SourceError::Permanent { call, code: "client".to_owned(), reason: error.to_string() },
-        }
-    }
+/// The error of the port. `budget` tells a spent day from a passing throttle.
+pub(crate) fn into_source(error: CallError, budget: &Budget) -> SourceError {
+    error.into_source(budget, "the app and its scopes", refused)
 }
 
 /// What HubSpot refused for good, as far as the same call goes.

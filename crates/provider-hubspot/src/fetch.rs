@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_core::{
     DeleteEvidence, ExternalId, Fetched, Payload, RecordFetcher, SourceError, Subscription, Version,
 };
+use sync_detection::Filter;
 
 use crate::FromHubspot;
 use crate::client::HubspotClient;
@@ -21,9 +23,10 @@ use crate::wire::Row;
 /// Fetches records by id with everything the entity asks for.
 ///
 /// An archived or purged record is [`Fetched::Gone`], and so is one that was merged: asked for by its old id,
-/// HubSpot answers with the survivor under another id. The poll source's filters don't count here.
+/// HubSpot answers with the survivor under another id.
 pub struct HubspotFetcher<T> {
     client: HubspotClient,
+    filters: Arc<[Filter]>,
     entity: PhantomData<fn() -> T>,
 }
 
@@ -31,7 +34,14 @@ impl<T: FromHubspot> HubspotFetcher<T> {
     /// Fetches from this account.
     #[must_use]
     pub fn new(client: HubspotClient) -> Self {
-        Self { client, entity: PhantomData }
+        Self { client, filters: Arc::default(), entity: PhantomData }
+    }
+
+    /// Answers [`Fetched::Outside`] for records for which not all filters hold. By default none counts here.
+    #[must_use]
+    pub fn filters(mut self, filters: impl IntoIterator<Item = Filter>) -> Self {
+        self.filters = filters.into_iter().collect();
+        self
     }
 
     /// One record.
@@ -67,7 +77,7 @@ impl<T: FromHubspot> HubspotFetcher<T> {
         remote: Remote,
         wanted: &HashSet<&ExternalId>,
     ) -> Result<HashMap<ExternalId, Fetched<T>>, SourceError> {
-        let plan = self.client.known_plan::<T>().await?;
+        let plan = self.client.known_plan::<T>(&self.filters).await?;
         let rows = match remote {
             Remote::Object(_) => self.records(&plan, wanted).await,
             Remote::Owners => self.owners(&plan).await,
@@ -78,7 +88,8 @@ impl<T: FromHubspot> HubspotFetcher<T> {
         let found = rows.iter().filter_map(|row| {
             let mapped: Mapped<T> = plan.map(row);
             let version = if plan.is_links() { Some(read_at) } else { mapped.stamp.map(version) };
-            Some((mapped.id?, fetched(mapped.payload?, version)))
+            let answer = mapped.payload.map_or(Fetched::Outside, |payload| fetched(payload, version));
+            Some((mapped.id?, answer))
         });
         Ok(found.collect())
     }

@@ -14,7 +14,7 @@ use crate::archive::{Archived, Gone, delta};
 use crate::calls::stands_still;
 use crate::client::HubspotClient;
 use crate::cursor::Position;
-use crate::error::CallError;
+use crate::error::{CallError, is_drift};
 use crate::id::HubspotId;
 use crate::object::Remote;
 use crate::plan::Plan;
@@ -233,7 +233,7 @@ impl Pages<'_> {
     async fn replan<T: FromHubspot>(&mut self, rows: Result<&[Row], &CallError>) -> Result<bool, Stop> {
         let drifted = match rows {
             Ok(rows) => lack_one_alike(&self.plan, rows),
-            Err(error) => error.is_drift(),
+            Err(error) => is_drift(error),
         };
         if self.replanned || !drifted {
             return Ok(false);

@@ -11,6 +11,7 @@ mod send;
 use std::marker::PhantomData;
 
 use async_trait::async_trait;
+use provider_http::{Delivery, DeliveryRow};
 use sync_core::{FieldSet, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version, Written};
 
 use crate::ToHubspot;
@@ -31,12 +32,15 @@ const ROWS: usize = 100;
 /// - Records are made through the entity's unique property ([`ToHubspot::KEY`]), by an upsert: one that is tried again
 ///   finds what the first try made. Where the account lacks the property, creates are refused with what to add; updates
 ///   and deletions go on without it. A contact that exists under the same e-mail address is changed instead of made.
-/// - HubSpot has no precondition: a version that is expected is compared by a read right before the call. A change
-///   within that moment is written over.
+/// - HubSpot has no precondition. A version that is expected is compared by a read, and the write is the very next call:
+///   what remains is the time of two calls for at most 100 records (and, where HubSpot asks to wait in between, that
+///   wait). A change within it is written over, property by property, only where both changed the same one; HubSpot's
+///   history of the property keeps it. A merge within it is noticed.
 /// - An update of a record that was merged away goes to the survivor, whose id is answered. Where a version was
 ///   expected, it is stale.
-/// - Links are written after the values. Where a link fails, the record's values are written and the answer is
-///   [`Written::Unknown`].
+/// - Links are written after the values of all records of a call of the port, by calls of their own. In between a record
+///   has its new values and its old links. Where a link fails, the record's values are written and the answer is
+///   [`Written::Unknown`]; what is written then is the same again, and what is linked already is left alone.
 /// - Properties that can't be written are left out, custom ones too; a write of which nothing is left is refused.
 /// - Reasons hold names of properties and HubSpot's codes, none of its words, because those quote values.
 pub struct HubspotWriter<T> {
@@ -72,14 +76,22 @@ pub(crate) enum Action {
     Archive { id: HubspotId },
 }
 
-impl Action {
-    /// Creates before updates before deletions.
-    fn order(&self) -> u8 {
-        match self {
-            Self::Create { .. } => 0,
-            Self::Update { .. } => 1,
-            Self::Archive { .. } => 2,
+impl DeliveryRow for Row {
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    /// Also the order of sending: creates before updates before deletions.
+    fn kind(&self) -> u8 {
+        match self.action {
+            Action::Create { .. } => 0,
+            Action::Update { .. } => 1,
+            Action::Archive { .. } => 2,
         }
+    }
+
+    fn per_call(&self) -> usize {
+        ROWS
     }
 }
 
@@ -172,27 +184,19 @@ impl<T: ToHubspot> RemoteWriter<T> for HubspotWriter<T> {
             // It may have been added since.
             object = self.client.properties(name).await?;
         }
-        let mut answers: Vec<Option<Written>> = vec![None; writes.len()];
-        let mut rows = Vec::with_capacity(writes.len());
-        for (at, write) in writes.iter().enumerate() {
-            match prepare(&object, at, write) {
-                Ok(row) => rows.push(row),
-                Err(answer) => answers[at] = Some(answer),
-            }
-        }
-        rows.sort_by_key(|row| row.action.order());
+        let (mut delivery, mut rows) = Delivery::prepare(writes, |at, write| prepare(&object, at, write));
+        rows.sort_by_key(DeliveryRow::kind);
+        delivery.queue(rows);
         let mut sending = Sending {
             client: &self.client,
             object: &object,
             key: T::KEY,
             stamp: modified_property(name),
-            answers: &mut answers,
-            has_sent: false,
-            splits: 0,
+            delivery,
             again: Vec::new(),
             linked: Vec::new(),
         };
-        sending.all(rows).await?;
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(send::unanswered)).collect())
+        sending.all().await?;
+        Ok(sending.delivery.into_answers())
     }
 }

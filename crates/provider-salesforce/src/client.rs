@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::config::SalesforceConfig;
 use crate::describe::{ObjectDescription, ObjectSummary};
-use crate::error::{CallError, SalesforceAnswers};
+use crate::error::{CallError, SalesforceAnswers, into_source};
 use crate::soql::{Select, encoded};
 use crate::wire::{Page, unreadable};
 
@@ -203,7 +203,7 @@ impl SalesforceClient {
     }
 
     pub(crate) fn source_error(&self, error: CallError) -> SourceError {
-        error.into_source(self.budget())
+        into_source(error, self.budget())
     }
 }
 

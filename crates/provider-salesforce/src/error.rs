@@ -6,6 +6,7 @@ mod tests;
 use std::time::Duration;
 
 use http::HeaderMap;
+pub(crate) use provider_http::CallError;
 use provider_http::{Answer, Budget, Classify, HttpError, StatusClassifier, Usage, Verdict};
 use serde::Deserialize;
 use sync_core::SourceError;
@@ -91,82 +92,26 @@ impl ApiError {
     }
 }
 
-/// A call brought nothing that can be used.
-#[derive(Debug)]
-pub(crate) enum CallError {
-    /// The HTTP client gave up, or Salesforce refused.
-    Http(HttpError),
-    /// There was an answer, and it can't be read.
-    Garbled { call: &'static str, what: String },
+/// Whether to ask anew from the last known position: the place in the result is lost, or this answer.
+pub(crate) fn is_broken_off(error: &CallError) -> bool {
+    match error {
+        CallError::Garbled { .. } => true,
+        CallError::Http(HttpError::Refused { code, .. }) => {
+            matches!(code.as_str(), "INVALID_QUERY_LOCATOR" | "UNABLE_TO_LOCK_ROW")
+        }
+        CallError::Http(_) => false,
+    }
 }
 
-impl CallError {
-    /// Whether to ask anew from the last known position: the place in the result is lost, or this answer.
-    pub(crate) fn is_broken_off(&self) -> bool {
-        match self {
-            Self::Garbled { .. } => true,
-            Self::Http(HttpError::Refused { code, .. }) => {
-                matches!(code.as_str(), "INVALID_QUERY_LOCATOR" | "UNABLE_TO_LOCK_ROW")
-            }
-            Self::Http(_) => false,
-        }
-    }
+/// Whether the object may have changed since it was described.
+pub(crate) fn is_drift(error: &CallError) -> bool {
+    let CallError::Http(HttpError::Refused { code, .. }) = error else { return false };
+    matches!(code.as_str(), "INVALID_FIELD" | "INVALID_TYPE" | "MALFORMED_QUERY")
+}
 
-    /// Whether the object may have changed since it was described.
-    pub(crate) fn is_drift(&self) -> bool {
-        let Self::Http(HttpError::Refused { code, .. }) = self else { return false };
-        matches!(code.as_str(), "INVALID_FIELD" | "INVALID_TYPE" | "MALFORMED_QUERY")
-    }
-
-    /// Whether what was sent may have been carried out, although nobody can tell from the answer.
-    pub(crate) fn may_have_taken_effect(&self) -> bool {
-        match self {
-            Self::Garbled { .. } => true,
-            Self::Http(error) => error.may_have_taken_effect(),
-        }
-    }
-
-    /// What happened, in a few words.
-    pub(crate) fn summary(&self) -> String {
-        match self {
-            Self::Garbled { call, what } => format!("{call}: {what}"),
-            Self::Http(error) => error.to_string(),
-        }
-    }
-
-    /// The error of the port. `budget` tells a spent day from a passing throttle.
-    pub(crate) fn into_source(self, budget: &Budget) -> SourceError {
-        let error = match self {
-            Self::Garbled { call, what } => return SourceError::Transient { call, source: what.into() },
-            Self::Http(error) => error,
-        };
-        let call = error.call();
-        match error {
-            HttpError::BudgetSpent { spent, .. } => {
-                SourceError::BudgetSpent { used: spent.used, max: spent.max }
-            }
-            HttpError::Throttled { retry_after, .. } => match budget.snapshot().usage {
-                Some(Usage { used, max }) if used >= max => SourceError::BudgetSpent { used, max },
-                _ => SourceError::Throttled { call, retry_after },
-            },
-            HttpError::Unauthorised { .. } => {
-                let reason =
-                    "a fresh token was refused as well; check the connected app's scopes and policies";
-                SourceError::Unauthorised { call, reason: reason.to_owned() }
-            }
-            HttpError::NeedsReauthorisation { source, .. } => {
-                SourceError::Unauthorised { call, reason: source.to_string() }
-            }
-            HttpError::Misconfigured { source, .. } => {
-                SourceError::Permanent { call, code: "misconfigured".to_owned(), reason: source.to_string() }
-            }
-            HttpError::Refused { status, code, body, .. } => refused(call, status, code, &body.0),
-            error @ (HttpError::Transient { .. } | HttpError::OutcomeUnknown { .. }) => {
-                SourceError::Transient { call, source: Box::new(error) }
-            }
-            error => SourceError::Permanent { call, code: "client".to_owned(), reason: error.to_string() },
-        }
-    }
+/// The error of the port. `budget` tells a spent day from a passing throttle.
+pub(crate) fn into_source(error: CallError, budget: &Budget) -> SourceError {
+    error.into_source(budget, "the connected app's scopes and policies", refused)
 }
 
 /// What Salesforce refused for good, as far as the same call goes.

@@ -1,18 +1,21 @@
 //! Records by id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::marker::PhantomData;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sync_core::{DeleteEvidence, ExternalId, Fetched, Payload, RecordFetcher, SourceError, Subscription};
+use sync_detection::Filter;
 
 use crate::FromSalesforce;
 use crate::client::{SalesforceClient, Scope};
-use crate::error::CallError;
+use crate::error::{CallError, is_drift};
 use crate::id::SalesforceId;
+use crate::listing::rows;
 use crate::map::{Mapped, unreadable_record};
 use crate::plan::{ID, Plan};
-use crate::soql::{Condition, FieldPath, LONGEST_URL, encoded_len};
+use crate::soql::{Condition, FieldPath, LONGEST_URL, Select, encoded_len};
 
 /// An id in a query: 18 characters, two encoded quotes, a comma.
 const ID_BYTES: usize = 25;
@@ -22,9 +25,10 @@ const OTHER_BYTES: usize = 512;
 /// Fetches records by id with every field of the entity.
 ///
 /// Deleted records are looked for too, so that "deleted" and "never there" can both be told from "not
-/// readable"; both are [`Fetched::Gone`]. The poll source's filters don't count here.
+/// readable"; both are [`Fetched::Gone`].
 pub struct SalesforceFetcher<T> {
     client: SalesforceClient,
+    filters: Arc<[Filter]>,
     entity: PhantomData<fn() -> T>,
 }
 
@@ -32,7 +36,15 @@ impl<T: FromSalesforce> SalesforceFetcher<T> {
     /// Fetches from this org.
     #[must_use]
     pub fn new(client: SalesforceClient) -> Self {
-        Self { client, entity: PhantomData }
+        Self { client, filters: Arc::default(), entity: PhantomData }
+    }
+
+    /// Answers [`Fetched::Outside`] for records for which not all filters hold; they cost a second query, because one
+    /// can't tell a record that is left out from one that is gone. By default none counts here.
+    #[must_use]
+    pub fn filters(mut self, filters: impl IntoIterator<Item = Filter>) -> Self {
+        self.filters = filters.into_iter().collect();
+        self
     }
 
     /// One record.
@@ -53,16 +65,15 @@ impl<T: FromSalesforce> SalesforceFetcher<T> {
         let mut found = HashMap::with_capacity(wanted.len());
         if !wanted.is_empty() {
             let object = self.client.described(T::OBJECT).await?;
-            let plan = Plan::new::<T>(&object, self.client.config(), &[])?;
-            match self.look_up(&plan, &wanted, &mut found).await {
-                Err(error) if error.is_drift() => {
-                    let object = self.client.describe_anew(T::OBJECT).await?;
-                    let plan = Plan::new::<T>(&object, self.client.config(), &[])?;
-                    self.look_up(&plan, &wanted, &mut found).await
-                }
-                outcome => outcome,
+            let mut plan = Plan::new::<T>(&object, self.client.config(), &self.filters)?;
+            let mut looked_up = self.look_up(&plan, &wanted, &mut found).await;
+            if looked_up.as_ref().is_err_and(is_drift) {
+                let object = self.client.describe_anew(T::OBJECT).await?;
+                plan = Plan::new::<T>(&object, self.client.config(), &self.filters)?;
+                looked_up = self.look_up(&plan, &wanted, &mut found).await;
             }
-            .map_err(|error| self.client.source_error(error))?;
+            looked_up.map_err(|error| self.client.source_error(error))?;
+            self.leave_out(&plan, &mut found).await?;
         }
         let answer = |(id, parsed): (&ExternalId, &Option<SalesforceId>)| match parsed {
             None => {
@@ -80,9 +91,7 @@ impl<T: FromSalesforce> SalesforceFetcher<T> {
         ids: &[SalesforceId],
         found: &mut HashMap<SalesforceId, Fetched<T>>,
     ) -> Result<(), CallError> {
-        let taken = encoded_len(&plan.every_record().to_string()) + OTHER_BYTES;
-        let per_query = (LONGEST_URL.saturating_sub(taken) / ID_BYTES).max(1);
-        for ids in ids.chunks(per_query) {
+        for ids in ids.chunks(per_query(&plan.every_record())) {
             self.look_up_chunk(plan, ids, found).await?;
         }
         Ok(())
@@ -120,6 +129,48 @@ impl<T: FromSalesforce> SalesforceFetcher<T> {
         }
         Ok(())
     }
+}
+
+impl<T: FromSalesforce> SalesforceFetcher<T> {
+    /// Of the records that were found, those that don't pass the filters are answered as outside. What can't be read
+    /// stays unreadable: nobody knows what it is.
+    async fn leave_out(
+        &self,
+        plan: &Plan,
+        found: &mut HashMap<SalesforceId, Fetched<T>>,
+    ) -> Result<(), SourceError> {
+        let Some(passing) = plan.passing() else { return Ok(()) };
+        let is_there = |fetched: &Fetched<T>| matches!(fetched, Fetched::Found { .. });
+        let ids: Vec<_> = found.iter().filter(|(_, fetched)| is_there(fetched)).map(|(id, _)| *id).collect();
+        let mut passed = HashSet::with_capacity(ids.len());
+        for ids in ids.chunks(per_query(&passing)) {
+            let literals = ids.iter().map(|id| (*id).into()).collect();
+            let Some(one_of_them) = Condition::any_of(FieldPath::known(ID), literals, false) else {
+                continue;
+            };
+            let mut page = self.client.query(Scope::Live, &passing.clone().and(one_of_them)).await;
+            loop {
+                let answer = page.map_err(|error| self.client.source_error(error))?;
+                passed.extend(
+                    rows(&answer)?.iter().filter_map(|row| SalesforceId::parse(row.external_id.as_str())),
+                );
+                let Some(next) = answer.next else { break };
+                page = self.client.next_page(&next).await;
+            }
+        }
+        for (id, fetched) in found.iter_mut().filter(|(_, fetched)| is_there(fetched)) {
+            if !passed.contains(id) {
+                *fetched = Fetched::Outside;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How many ids fit into the address of a query.
+fn per_query(query: &Select) -> usize {
+    let taken = encoded_len(&query.to_string()) + OTHER_BYTES;
+    (LONGEST_URL.saturating_sub(taken) / ID_BYTES).max(1)
 }
 
 fn fetched<T>(mapped: Mapped<T>) -> Fetched<T> {

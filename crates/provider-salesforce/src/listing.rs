@@ -134,7 +134,8 @@ impl Listing {
     }
 }
 
-fn rows(page: &Page) -> Result<Vec<ListedRow>, SourceError> {
+/// Ids and stamps of a page that has both.
+pub(crate) fn rows(page: &Page) -> Result<Vec<ListedRow>, SourceError> {
     let row = |json: &str| {
         let record = SalesforceRecord::parse(json)?;
         let id = SalesforceRecord::required(ID, record.link(ID)?)?;

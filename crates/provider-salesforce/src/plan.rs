@@ -181,6 +181,12 @@ impl Plan {
         }
     }
 
+    /// Ids and stamps of the records that pass the filters; `None` where there are no filters.
+    pub(crate) fn passing(&self) -> Option<Select> {
+        let condition = self.condition.clone()?;
+        Some(Select::of(self.object.clone(), [ID, STAMP].map(FieldPath::known).to_vec()).and(condition))
+    }
+
     /// Every selected field, of records that don't pass the filters as well.
     pub(crate) fn every_record(&self) -> Select {
         Select::of(self.object.clone(), self.fields.clone())

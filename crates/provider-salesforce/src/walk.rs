@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use crate::client::{SalesforceClient, Scope};
-use crate::error::CallError;
+use crate::error::{CallError, is_broken_off, is_drift};
 use crate::soql::Select;
 use crate::wire::Page;
 
@@ -51,12 +51,12 @@ pub(crate) async fn walk<W: Walk>(walk: &mut W) -> Result<(), Stop> {
                     (Some(_), false) => pause(walk.client(), &mut stuck, nothing_new()).await?,
                 }
             }
-            Err(error) if error.is_broken_off() => {
+            Err(error) if is_broken_off(&error) => {
                 tracing::info!(reason = ?error, "the result broke off, asking anew from the last record");
                 next = None;
                 pause(walk.client(), &mut stuck, error).await?;
             }
-            Err(error) if error.is_drift() => {
+            Err(error) if is_drift(&error) => {
                 next = None;
                 if !walk.describe_anew(error).await? {
                     return Ok(());

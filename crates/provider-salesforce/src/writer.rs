@@ -11,6 +11,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use provider_http::{Delivery, DeliveryRow};
 use sync_core::{
     FieldSet, Jitter, RandomJitter, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version,
     Written,
@@ -26,15 +27,17 @@ use send::Sending;
 
 /// Rows of one call (reference/salesforce.md, sObject Collections).
 const ROWS: usize = 200;
+/// Rows of one call in which each has a precondition of its own (reference/salesforce.md, Composite).
+const GUARDED_ROWS: usize = 25;
 
-/// Writes an entity's records to one org, up to 200 in a call.
+/// Writes an entity's records to one org: up to 200 in a call, and up to 25 where versions are expected.
 ///
 /// - Records are made through the entity's key field ([`ToSalesforce::KEY`]), by an upsert: one that is tried again
 ///   finds what the first try made. Where the org lacks the field, creates are refused with what to add; updates and
 ///   deletions go on without it.
-/// - A version that is expected is compared right before the call, by `SystemModstamp`; for a single record Salesforce
-///   compares it itself (`If-Unmodified-Since`). Stamps have whole seconds: a change within the same second as the one
-///   that is expected is not noticed.
+/// - A version that is expected is compared by Salesforce itself, record by record, in the moment of writing: such
+///   updates are the parts of a composite call, each with its own `If-Unmodified-Since`. Salesforce compares the last
+///   change with it in whole seconds: another change within the same second as the one that is expected is not noticed.
 /// - Rows of one parent go in one call, one call after the other. Rows that meet a lock are sent again a few times
 ///   ([`lock_tries`](crate::SalesforceConfig::lock_tries)), and then come back as [`Written::Later`].
 /// - Fields that the connected user can't write are left out, custom ones too; a write of which nothing is left is
@@ -82,12 +85,39 @@ pub(crate) enum Action {
 impl Row {
     /// The order of sending: creates before updates before deletions, each by parent.
     fn order(&self) -> (u8, &str, usize) {
-        let kind = match self.action {
+        (self.kind(), &self.parent, self.at)
+    }
+
+    /// The record, unless it has to be made first.
+    fn id(&self) -> Option<SalesforceId> {
+        match &self.action {
+            Action::Update { id, .. } | Action::Archive { id } => Some(*id),
+            Action::Create { .. } => None,
+        }
+    }
+
+    /// Whether a version is expected.
+    fn is_guarded(&self) -> bool {
+        matches!(self.action, Action::Update { expected: Some(_), .. })
+    }
+}
+
+impl DeliveryRow for Row {
+    fn at(&self) -> usize {
+        self.at
+    }
+
+    fn kind(&self) -> u8 {
+        match self.action {
             Action::Create { .. } => 0,
-            Action::Update { .. } => 1,
-            Action::Archive { .. } => 2,
-        };
-        (kind, &self.parent, self.at)
+            Action::Update { expected: None, .. } => 1,
+            Action::Update { expected: Some(_), .. } => 2,
+            Action::Archive { .. } => 3,
+        }
+    }
+
+    fn per_call(&self) -> usize {
+        if self.is_guarded() { GUARDED_ROWS } else { ROWS }
     }
 }
 
@@ -171,25 +201,12 @@ impl<T: ToSalesforce> RemoteWriter<T> for SalesforceWriter<T> {
             // It may have been added since.
             object = self.client.describe(T::OBJECT).await?;
         }
-        let mut answers: Vec<Option<Written>> = vec![None; writes.len()];
-        let mut rows = Vec::with_capacity(writes.len());
-        for (at, write) in writes.iter().enumerate() {
-            match prepare(&object, at, write) {
-                Ok(row) => rows.push(row),
-                Err(answer) => answers[at] = Some(answer),
-            }
-        }
+        let (mut delivery, mut rows) = Delivery::prepare(writes, |at, write| prepare(&object, at, write));
         rows.sort_by(|a, b| a.order().cmp(&b.order()));
-        let mut sending = Sending {
-            client: &self.client,
-            jitter: &*self.jitter,
-            object: &object,
-            key: T::KEY,
-            answers: &mut answers,
-            has_sent: false,
-            splits: 0,
-        };
-        sending.all(rows).await?;
-        Ok(answers.into_iter().map(|answer| answer.unwrap_or_else(send::unanswered)).collect())
+        delivery.queue(rows);
+        let mut sending =
+            Sending { client: &self.client, jitter: &*self.jitter, object: &object, key: T::KEY, delivery };
+        sending.all().await?;
+        Ok(sending.delivery.into_answers())
     }
 }

@@ -106,8 +106,8 @@ pub use port::recorder::RunRecorder;
 pub use port::refreshes::RefreshStore;
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
-    ChangeSource, ChangeStream, CustomFieldSource, Fetched, ListingPart, RecordFetcher, RemoteField,
-    RemoteListing,
+    ChangeSource, ChangeStream, CustomFieldSource, FILTERED_OUT, Fetched, ListingPart, RecordFetcher,
+    RemoteField, RemoteListing,
 };
 pub use port::subscriptions::SubscriptionStore;
 pub use port::unit_of_work::UnitOfWork;

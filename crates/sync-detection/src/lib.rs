@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 mod config;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod cursor;
 mod filter;
 mod literal;

@@ -14,6 +14,8 @@ use sync_core::{
 
 type Key = (Option<TenantId>, ConnectionId, &'static str, ExternalId);
 
+use crate::MemoryStore;
+
 /// Fingerprints of our own writes (R6). Clones share their contents.
 ///
 /// It knows the record last written, for its time to live or until another change of that record was let through,
@@ -60,6 +62,14 @@ pub struct MemoryLoopbackStore {
 struct Write {
     fingerprint: Fingerprint,
     until: DateTime<Utc>,
+}
+
+impl MemoryStore {
+    /// Fingerprints of own writes, shared by the store's clones. The first time to live and clock count.
+    #[must_use]
+    pub fn loopback(&self, ttl: Duration, clock: Arc<dyn Clock>) -> MemoryLoopbackStore {
+        self.loopback.get_or_init(|| MemoryLoopbackStore::with_clock(ttl, clock)).clone()
+    }
 }
 
 impl MemoryLoopbackStore {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use sync_core::{ChangeEvent, DeadLetter, RecordedItem, Run, RunId, Subscription, SubscriptionId};
 
+use crate::MemoryLoopbackStore;
 use crate::events::to_change;
 use crate::state::State;
 use crate::tx::lock;
@@ -19,6 +20,8 @@ pub struct MemoryStore {
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
     /// How often something was published.
     pub(crate) published: Arc<tokio::sync::watch::Sender<u64>>,
+    /// Fingerprints of own writes, once somebody wants them.
+    pub(crate) loopback: Arc<std::sync::OnceLock<MemoryLoopbackStore>>,
 }
 
 impl MemoryStore {

@@ -6,7 +6,7 @@ use sync_core::{
     ChangeEmitter, Clock, EngineOptions, HolderId, IdGenerator, Jitter, RunRecorder, Store, UnitOfWork,
 };
 
-use crate::{SyncModule, WiringError};
+use crate::{Fingerprints, SyncModule, WiringError};
 
 /// Makes an emitter of the store.
 type OwnEmitter<S> = fn(&Arc<S>) -> Arc<dyn ChangeEmitter<<S as UnitOfWork>::Tx>>;
@@ -19,6 +19,7 @@ pub struct SyncModuleBuilder<S: Store> {
     emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
     own_emitter: Option<OwnEmitter<S>>,
     recorder: Option<Arc<dyn RunRecorder<S::Tx>>>,
+    fingerprints: Option<Fingerprints>,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdGenerator>>,
     jitter: Option<Arc<dyn Jitter>>,
@@ -36,6 +37,7 @@ impl<S: Store> SyncModule<S> {
             emitter: None,
             own_emitter: None,
             recorder: None,
+            fingerprints: None,
             clock: None,
             ids: None,
             jitter: None,
@@ -93,6 +95,14 @@ impl<S: Store> SyncModuleBuilder<S> {
         self
     }
 
+    /// Where fingerprints of own writes are kept, so that the echoes of entities edited here are told as echoes (R6):
+    /// passed over instead of applied as changes of nothing. None by default.
+    #[must_use]
+    pub fn fingerprints(mut self, kept: Fingerprints) -> Self {
+        self.fingerprints = Some(kept);
+        self
+    }
+
     /// The clock. The machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -137,6 +147,7 @@ impl<S: Store> SyncModuleBuilder<S> {
             options,
             emitter,
             recorder: self.recorder,
+            fingerprints: self.fingerprints,
             clock: self.clock,
             ids: self.ids,
             jitter: self.jitter,

@@ -5,6 +5,7 @@ mod engine;
 mod error;
 pub mod fields;
 mod generated;
+mod loopback;
 mod module;
 mod store;
 pub mod writeback;
@@ -13,6 +14,7 @@ pub use builder::SyncModuleBuilder;
 pub use error::WiringError;
 #[allow(unused_imports, unreachable_pub, reason = "empty without features")]
 pub use generated::*;
+pub use loopback::{Fingerprints, Loopback, OwnFingerprints};
 pub use module::SyncModule;
 pub use store::EntityStore;
 
@@ -23,7 +25,8 @@ pub use sync_core as core;
 #[cfg(feature = "events")]
 pub use sync_events as events;
 
-/// Fingerprints of own writes, in Redis: `module.opportunity().loopback(Arc::new(store))`.
+/// Fingerprints of own writes, in Redis: [`Fingerprints::in_redis`], or for one entity
+/// `module.opportunity().loopback(Arc::new(store))`.
 #[cfg(feature = "loopback-redis")]
 pub use sync_redis_loopback as redis_loopback;
 

@@ -7,6 +7,8 @@ use sync_core::{
     Subscription,
 };
 
+use crate::Fingerprints;
+
 /// A store, the engine's options, and what a test needs to bend: everything that the engines of an
 /// application have in common. Made by [`SyncModule::builder`]; cloning shares the store.
 ///
@@ -44,6 +46,7 @@ pub struct SyncModule<S: Store> {
     pub(crate) options: EngineOptions,
     pub(crate) emitter: Option<Arc<dyn ChangeEmitter<S::Tx>>>,
     pub(crate) recorder: Option<Arc<dyn RunRecorder<S::Tx>>>,
+    pub(crate) fingerprints: Option<Fingerprints>,
     pub(crate) clock: Option<Arc<dyn Clock>>,
     pub(crate) ids: Option<Arc<dyn IdGenerator>>,
     pub(crate) jitter: Option<Arc<dyn Jitter>>,
@@ -93,6 +96,7 @@ impl<S: Store> Clone for SyncModule<S> {
             options: self.options.clone(),
             emitter: self.emitter.clone(),
             recorder: self.recorder.clone(),
+            fingerprints: self.fingerprints.clone(),
             clock: self.clock.clone(),
             ids: self.ids.clone(),
             jitter: self.jitter.clone(),

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use sync_core::{
-    Canonical, ConflictPolicy, ExecuteSync, ExecuteSyncBuilder, LocalEditor, RemoteWriter, Store, WriteBack,
-    WritebackPorts, WritebackStore,
+    Canonical, ConflictPolicy, ExecuteSync, ExecuteSyncBuilder, LocalEditor, RemoteWriter, SystemClock,
+    WriteBack, WritebackPorts, WritebackStore,
 };
 
-use crate::{EntityStore, SyncModule, WiringError};
+use crate::{EntityStore, Loopback, OwnFingerprints, SyncModule, WiringError};
 
 /// Both directions of one provider's entities.
 #[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
@@ -21,7 +21,7 @@ macro_rules! both_ways {
             use sync_core::{ExecuteSync, TableEntity, WriteBack, WritebackStore};
 
             use crate::$module::{connect, $client, $entity, $writer};
-            use crate::{EntityStore, SyncModule, WiringError};
+            use crate::{EntityStore, OwnFingerprints, SyncModule, WiringError};
 
             /// An engine that reads `T` and does not overwrite what waits to be sent; the conflict rules of its YAML
             /// decide who counts.
@@ -34,9 +34,12 @@ macro_rules! both_ways {
             ) -> Result<ExecuteSync<T, S>, WiringError>
             where
                 T: TableEntity + $entity,
-                S: EntityStore<T> + WritebackStore,
+                S: EntityStore<T> + WritebackStore + OwnFingerprints,
             {
-                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+                Ok(module
+                    .both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS)
+                    .key_field(T::KEY)
+                    .build()?)
             }
 
             /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
@@ -53,9 +56,10 @@ macro_rules! both_ways {
                 T: TableEntity + $entity,
                 S: EntityStore<T>
                     + WritebackStore
+                    + OwnFingerprints
                     + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
             {
-                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
+                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS).key_field(T::KEY);
                 crate::$module::drain_by(module, engine, crm, subscription)
             }
 
@@ -69,7 +73,7 @@ macro_rules! both_ways {
             ) -> Result<WriteBack<T, S>, WiringError>
             where
                 T: TableEntity + $entity,
-                S: EntityStore<T> + WritebackStore,
+                S: EntityStore<T> + WritebackStore + OwnFingerprints,
             {
                 let writer = Arc::new($writer::<T>::new(crm.clone()));
                 module.writeback(engine(module, crm)?, writer, T::CONFLICTS)
@@ -83,7 +87,7 @@ both_ways!("provider-salesforce", "Salesforce", salesforce, SalesforceClient, Sa
 #[cfg(feature = "provider-hubspot")]
 both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotWriter, ToHubspot);
 
-impl<S: Store + WritebackStore> SyncModule<S> {
+impl<S: WritebackStore + OwnFingerprints> SyncModule<S> {
     /// Lets an engine respect changes of the application's own that wait to be sent. Give every engine of an entity
     /// that is edited here the same policy.
     #[must_use]
@@ -92,7 +96,11 @@ impl<S: Store + WritebackStore> SyncModule<S> {
         engine: ExecuteSyncBuilder<T, S>,
         policy: ConflictPolicy,
     ) -> ExecuteSyncBuilder<T, S> {
-        engine.local_changes(WritebackPorts::of(Arc::clone(&self.store)), policy)
+        let engine = engine.local_changes(WritebackPorts::of(Arc::clone(&self.store)), policy);
+        match self.loopback::<T>() {
+            Some(loopback) => engine.loopback(loopback.known),
+            None => engine,
+        }
     }
 
     /// What sends changes of the application's own, beside the engine that reads the same entity.
@@ -105,7 +113,17 @@ impl<S: Store + WritebackStore> SyncModule<S> {
         writer: Arc<dyn RemoteWriter<T>>,
         policy: ConflictPolicy,
     ) -> Result<WriteBack<T, S>, WiringError> {
-        Ok(WriteBack::new(engine, WritebackPorts::of(Arc::clone(&self.store)), writer, policy)?)
+        let ports = WritebackPorts::of(Arc::clone(&self.store));
+        let writeback = WriteBack::new(engine, ports, writer, policy)?;
+        Ok(match self.loopback::<T>() {
+            Some(loopback) => writeback.recorder(loopback.recorder),
+            None => writeback,
+        })
+    }
+
+    fn loopback<T: Canonical>(&self) -> Option<Loopback<T, S::Tx>> {
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock));
+        self.fingerprints.as_ref().map(|kept| kept.of(&*self.store, clock))
     }
 
     /// Changes rows of an entity so that the CRM hears of it, in a transaction of the caller's.

@@ -49,6 +49,24 @@ const read = await accounts.retrieve([many[0].id, many[2].id]);
 seen.read = read.map((one) => one.Name);
 seen.manyUpserted = (await accounts.upsert([{ Ext__c: "js-1", Name: "X" }, { Ext__c: "js-2", Name: "Y" }], "Ext__c"))
   .map((one) => one.created);
+// One call made of four: each part has its own condition, and may name what an earlier one made.
+const rows = `/services/data/v66.0/sobjects`;
+const stamp = new Date((await accounts.retrieve(created.id)).SystemModstamp).toUTCString();
+const guarded = (referenceId, since) => ({
+  method: "PATCH", url: `${rows}/Account/${created.id}`, referenceId, body: { Phone: referenceId },
+  httpHeaders: { "If-Unmodified-Since": since },
+});
+const composite = await org.requestPost("/services/data/v66.0/composite", {
+  allOrNone: false,
+  compositeRequest: [
+    guarded("fresh", stamp),
+    guarded("stale", "Thu, 01 Jan 2015 00:00:00 GMT"),
+    { method: "POST", url: `${rows}/Account`, referenceId: "parent", body: { Name: "Parent" } },
+    { method: "POST", url: `${rows}/Contact`, referenceId: "child", body: { LastName: "Roe", AccountId: "@{parent.id}" } },
+  ],
+});
+seen.composite = composite.compositeResponse.map((one) => [one.referenceId, one.httpStatusCode]);
+seen.guarded = (await accounts.retrieve(created.id)).Phone;
 seen.deleted = (await accounts.destroy(created.id)).success;
 try {
   await accounts.retrieve(created.id);

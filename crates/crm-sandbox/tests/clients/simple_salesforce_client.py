@@ -48,6 +48,13 @@ def main(base_url, token):
     seen["by_key"] = org.Account.get_by_custom_id("Ext__c", "py-1")["Id"] == account
     seen["upsert_update"] = org.Account.upsert("Ext__c/py-1", {"Name": "Renamed"})
     seen["upsert_insert"] = org.Account.upsert("Ext__c/py-2", {"Name": "Second"})
+    # One call made of two: a part that is refused holds up no other.
+    parts = [("missing", {"Name": None}), ("fine", {"Phone": "2"})]
+    composite = org.restful("composite", method="POST", json={"allOrNone": False, "compositeRequest": [
+        {"method": "PATCH", "url": f"/services/data/v66.0/sobjects/Account/{account}", "referenceId": name, "body": body}
+        for name, body in parts
+    ]})
+    seen["composite"] = [[one["referenceId"], one["httpStatusCode"]] for one in composite["compositeResponse"]]
     seen["deleted"] = org.Account.delete(account)
     try:
         org.Account.get(account)

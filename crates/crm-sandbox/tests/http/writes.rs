@@ -243,6 +243,51 @@ async fn conditions_guard_every_way_to_a_row() {
     assert_eq!(request.header("If-Modified-Since", later).send().await.unwrap().status(), 304);
 }
 
+/// Each part has headers of its own, and inherits none but those about its format and its user.
+#[tokio::test]
+async fn conditions_guard_the_parts_of_a_composite_request_one_by_one() {
+    let world = world().await;
+    let mut ids = Vec::new();
+    for name in ["A", "B", "C", "D"] {
+        ids.push(world.create("Account", json!({"Name": name})).await);
+    }
+    world.control().advance(Duration::from_secs(10));
+    world.patch(&format!("{V}/sobjects/Account/{}", ids[1]), json!({"Name": "theirs"})).await;
+    let since = "Mon, 05 Jan 2026 08:00:00 GMT";
+    let guarded = |n: usize, header: &str, value: &str| {
+        let mut part =
+            part("PATCH", &format!("sobjects/Account/{}", ids[n]), &format!("r{n}"), json!({"Name": "ours"}));
+        part["httpHeaders"] = json!({ header: value });
+        part
+    };
+    let parts = json!([
+        guarded(0, "If-Unmodified-Since", since),
+        guarded(1, "If-Unmodified-Since", since),
+        guarded(2, "if-unmodified-since", "yesterday"),
+        part("PATCH", &format!("sobjects/Account/{}", ids[3]), "r3", json!({"Name": "ours"})),
+    ]);
+    let body = json!({"allOrNone": false, "compositeRequest": parts});
+    let request = world.request(Method::POST, &format!("{V}/composite"));
+    // A condition of the whole is none of its parts.
+    let answer = request
+        .header("If-Unmodified-Since", "Mon, 05 Jan 2015 08:00:00 GMT")
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    let done: Json = answer.json().await.unwrap();
+    let statuses: Vec<_> = done["compositeResponse"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["httpStatusCode"].as_u64().unwrap())
+        .collect();
+    assert_eq!(statuses, [204, 412, 400, 204], "{done}");
+    let rows = world.records("SELECT Name FROM Account ORDER BY Id").await;
+    let names: Vec<_> = rows.iter().map(|row| row["Name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["ours", "theirs", "C", "ours"]);
+}
+
 async fn composite(world: &World, all_or_none: bool, parts: Json) -> Vec<Json> {
     let body = json!({"allOrNone": all_or_none, "compositeRequest": parts});
     let (status, done) = world.post(&format!("{V}/composite"), body).await;

@@ -14,14 +14,16 @@ mod store;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use secrecy::ExposeSecret;
 use sync_wiring::core::{
     Canonical, ConnectionId, LocalEditor, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId,
     UnitOfWork, UserId,
 };
-use sync_wiring::{EntityStore, SyncModule};
+use sync_wiring::redis_loopback::RedisLoopbackStore;
+use sync_wiring::{EntityStore, Fingerprints, SyncModule};
 use tokio::sync::Mutex;
 
-use crate::config::{Auth, Config, DatabaseKind};
+use crate::config::{Auth, Config, DatabaseKind, Keep, Loopback};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generated::Entity;
@@ -46,6 +48,25 @@ pub(crate) struct App<S: AppStore> {
     clients: Mutex<HashMap<ConnectionId, Client>>,
 }
 
+/// Where fingerprints of own writes are kept; `None` where they are not wanted.
+fn fingerprints(config: &Config) -> Result<Option<Fingerprints>, CliError> {
+    let Loopback { store, ttl, poll_interval } = &config.loopback;
+    Ok(match store {
+        Keep::Off => None,
+        Keep::Database => Some(Fingerprints::in_store(*ttl, *poll_interval).map_err(CliError::new)?),
+        Keep::Redis(url) => {
+            let url = url.read("address of Redis for fingerprints")?;
+            let redis = RedisLoopbackStore::builder(url.expose_secret())
+                .ttl(*ttl)
+                .poll_interval(*poll_interval)
+                .multi_tenant(config.engine.multi_tenant)
+                .build()
+                .map_err(CliError::new)?;
+            Some(Fingerprints::in_redis(redis))
+        }
+    })
+}
+
 impl<S: AppStore> App<S> {
     /// An installation on a store that is open already.
     ///
@@ -56,8 +77,12 @@ impl<S: AppStore> App<S> {
             .store(store)
             .options(config.engine.clone())
             .publish(config.events.publish)
-            .multi_tenant(config.engine.multi_tenant)
-            .build()?;
+            .multi_tenant(config.engine.multi_tenant);
+        let module = match fingerprints(&config)? {
+            Some(kept) => module.fingerprints(kept),
+            None => module,
+        };
+        let module = module.build()?;
         Ok(Self { config, tenant, module, clients: Mutex::default() })
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use secrecy::{ExposeSecret, SecretString};
+use sync_wiring::OwnFingerprints;
 use sync_wiring::core::{
     AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
     StoreError, TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
@@ -27,6 +28,7 @@ pub(crate) trait AppStore:
     + DeliveryStore<<Self as UnitOfWork>::Tx>
     + OutboxSignal
     + WritebackStore
+    + OwnFingerprints
 {
     /// What to call it.
     const NAME: &'static str;

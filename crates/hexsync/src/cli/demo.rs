@@ -61,7 +61,7 @@ pub(crate) struct Demo {
     /// back, two tenants, events. Small CRMs; on PostgreSQL with --database-url.
     #[arg(long, conflicts_with_all = ["crm", "records", "data"])]
     tour: bool,
-    /// With --tour: a Redis server for the stream of events, instead of one in memory.
+    /// With --tour: a Redis server for the stream of events, instead of one in memory, and for the fingerprints of own writes.
     #[arg(long, value_name = "URL", env = "HEXSYNC_DEMO_REDIS_URL", hide_env_values = true, value_parser = secret)]
     redis_url: Option<SecretString>,
     /// With --tour: print the addresses and wait for a person at a browser to grant access.

@@ -4,6 +4,7 @@ mod connection;
 mod database;
 mod engine;
 mod events;
+mod loopback;
 mod problem;
 mod reader;
 mod secret;
@@ -22,6 +23,7 @@ pub(crate) use connection::{Auth, ConnectedApp, Connection};
 pub(crate) use database::{Database, DatabaseKind, DatabaseUrlError};
 pub(crate) use engine::NOOPS;
 pub(crate) use events::{Events, Target};
+pub(crate) use loopback::{Keep, Loopback};
 pub(crate) use problem::ConfigError;
 pub(crate) use secret::{Held, Secret, SecretError};
 pub(crate) use serve::Serve;
@@ -42,6 +44,8 @@ pub(crate) struct Config {
     pub(crate) engine: EngineOptions,
     /// Whether changes are published, and where to.
     pub(crate) events: Events,
+    /// Where fingerprints of own writes are kept.
+    pub(crate) loopback: Loopback,
     /// Where calls from the CRMs are received; `None` without the section.
     pub(crate) serve: Option<Serve>,
     /// What tokens in the database are sealed under; `None` without the section.
@@ -66,8 +70,19 @@ impl Config {
         let mut reader = Reader::new(path, text);
         let parsed = read(&mut reader, text);
         match (parsed, reader.finish()) {
-            (Some((database, engine, events, serve, keys, connections)), problems) if problems.is_empty() => {
-                Ok(Self { path: path.to_owned(), database, engine, events, serve, keys, connections })
+            (Some((database, engine, events, loopback, serve, keys, connections)), problems)
+                if problems.is_empty() =>
+            {
+                Ok(Self {
+                    path: path.to_owned(),
+                    database,
+                    engine,
+                    events,
+                    loopback,
+                    serve,
+                    keys,
+                    connections,
+                })
             }
             (_, problems) => Err(ConfigError::Wrong { path: path.to_owned(), problems }),
         }
@@ -93,7 +108,7 @@ impl Config {
     }
 }
 
-type Parts = (Database, EngineOptions, Events, Option<Serve>, Option<Keys>, Vec<Connection>);
+type Parts = (Database, EngineOptions, Events, Loopback, Option<Serve>, Option<Keys>, Vec<Connection>);
 
 fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
     let document = reader.document(text)?;
@@ -114,6 +129,10 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         Some(section) => events::read(reader, section),
         None => Events::default(),
     };
+    let loopback = match root.table(reader, "loopback") {
+        Some(section) => loopback::read(reader, section),
+        None => Loopback::default(),
+    };
     let serve = root.table(reader, "serve").and_then(|section| serve::read(reader, section));
     let has_keys = root.has("keys");
     let keys = root.table(reader, "keys").and_then(|section| vault::read(reader, section));
@@ -129,5 +148,5 @@ fn read(reader: &mut Reader<'_>, text: &str) -> Option<Parts> {
         reader.problem(0..0, message, Some(help.to_owned()));
     }
     root.finish(reader);
-    Some((database?, engine, events, serve, keys, connections))
+    Some((database?, engine, events, loopback, serve, keys, connections))
 }

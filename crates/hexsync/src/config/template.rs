@@ -33,6 +33,15 @@ url = "sqlite:hexsync.db"
 # How often a batch is tried again while the database is away.
 # store_attempts = 6
 
+[loopback]
+# Where fingerprints of what `hexsync writeback` sends are kept, by which its echo is known: database, redis or off.
+# store = "database"
+# How long they live; shorter than the time between two polls of the CRM, or one could hide what somebody changed since.
+# ttl = "60s"
+# poll_interval = "5m"
+# With store = "redis" (also redis_url_file).
+# redis_url_env = "HEXSYNC_REDIS_URL"
+
 # Where calls from the CRMs are received: hexsync serve.
 # [serve]
 # address = "127.0.0.1:8080"

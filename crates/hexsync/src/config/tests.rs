@@ -59,6 +59,9 @@ fn commented_keys_of_the_template_are_the_defaults() {
         "retries_per_run",
         "lease_ttl",
         "store_attempts",
+        "store",
+        "ttl",
+        "poll_interval",
         "publish",
         "keep",
         "attempts",
@@ -80,11 +83,30 @@ fn commented_keys_of_the_template_are_the_defaults() {
     assert_eq!(config.engine, EngineOptions::default());
     assert_eq!(config.database.tenant_role.as_deref(), Some("hexsync_app"));
     assert_eq!(config.events, Events::default());
+    assert_eq!(config.loopback, Loopback::default());
     let connection = &config.connections[0];
     let default = sync_wiring::salesforce::SalesforceConfig::default();
     assert_eq!(connection.api_reserve_percent, Some(default.api_reserve));
     assert_eq!(connection.settle_lag, Some(default.settle_lag));
     assert_eq!(connection.overlap, Some(default.overlap));
+}
+
+#[test]
+fn fingerprints_never_outlive_a_poll() {
+    let parsed = |section: &str| parse(&format!("[database]\nurl = \"sqlite:a.db\"\n[loopback]\n{section}"));
+    let redis =
+        parsed("store = \"redis\"\nredis_url_env = \"REDIS\"\nttl = \"10s\"\npoll_interval = \"11s\"\n");
+    let kept = Loopback {
+        store: Keep::Redis(Secret::Env("REDIS".to_owned())),
+        ttl: Duration::from_secs(10),
+        poll_interval: Duration::from_secs(11),
+    };
+    assert_eq!(redis.unwrap().loopback, kept);
+    let equal = parsed("ttl = \"5m\"\n").unwrap_err().to_string();
+    assert!(equal.contains("`ttl` of 300s is not below `poll_interval` of 300s"), "{equal}");
+    assert!(equal.contains("shorten ttl"), "{equal}");
+    let nowhere = parsed("store = \"redis\"\n").unwrap_err().to_string();
+    assert!(nowhere.contains("name redis_url_env"), "{nowhere}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn outcome(status: u16, headers: &HeaderMap, body: &str) -> String {
         Verdict::Unauthorised => return "refresh".to_owned(),
         verdict => return format!("{verdict:?}"),
     };
-    match error.into_source(&Budget::default()) {
+    match into_source(error, &Budget::default()) {
         SourceError::Permanent { code, .. } => format!("permanent {code}"),
         SourceError::Unauthorised { .. } => "reconnect".to_owned(),
         SourceError::Transient { .. } => "transient".to_owned(),
@@ -118,10 +118,10 @@ fn throttled_account_without_calls_left_has_spent_its_budget() {
     let throttled =
         || CallError::Http(HttpError::Throttled { call: "search", retry_after: Duration::from_secs(900) });
     let budget = Budget::default();
-    assert!(matches!(throttled().into_source(&budget), SourceError::Throttled { .. }));
+    assert!(matches!(into_source(throttled(), &budget), SourceError::Throttled { .. }));
     budget.record(Usage { used: 250_000, max: 250_000 });
     assert!(matches!(
-        throttled().into_source(&budget),
+        into_source(throttled(), &budget),
         SourceError::BudgetSpent { used: 250_000, max: 250_000 }
     ));
 }

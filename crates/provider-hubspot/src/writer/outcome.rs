@@ -143,7 +143,9 @@ impl RowError {
                 Some(id) => Failure::Exists(id),
                 None => Failure::Answer(self.refused()),
             },
-            "RATE_LIMITS" => Failure::Answer(Written::Later { reason: self.category.clone(), after: None }),
+            "RATE_LIMITS" | "LOCKED" => {
+                Failure::Answer(Written::Later { reason: self.category.clone(), after: None })
+            }
             "INTERNAL_ERROR" => Failure::Answer(Written::Unknown { reason: self.category.clone() }),
             _ if creates && self.is_about_key(key) => Failure::KeyTaken,
             _ => Failure::Answer(self.refused()),

@@ -4,6 +4,7 @@ use crm_sandbox::{Fault, FaultRule};
 use provider_hubspot::HubspotFetcher;
 use serde_json::json;
 use sync_core::{DeleteEvidence, ExternalId, Fetched, RecordFetcher, SourceError};
+use sync_detection::{Filter, FilterOp};
 
 use crate::entity::Opportunity;
 use crate::world::{World, id, subscription};
@@ -46,6 +47,21 @@ async fn each_id_gets_its_answer_in_order() {
         assert_eq!(gone, &Fetched::Gone(DeleteEvidence::LookedUp));
     }
     assert!(matches!(stranger, Fetched::Unreadable(_)), "what can't be asked for is not known to be gone");
+}
+
+/// What is left out is told from what is gone.
+#[tokio::test]
+async fn filters_leave_records_out_that_are_there() {
+    let world = World::new().await;
+    let seeded = world.seed(3);
+    world.update(seeded[1], &json!({"dealname": "Other"}));
+    world.control().archive("deals", seeded[2]).unwrap();
+    let filter = Filter::new("dealname", FilterOp::Neq, "Other").unwrap();
+    let fetcher = HubspotFetcher::<Opportunity>::new(world.client.clone()).filters([filter]);
+    let ids = seeded.into_iter().map(id).collect::<Vec<_>>();
+    let answers = fetcher.fetch_many(&subscription(), &ids).await.unwrap();
+    assert!(matches!(answers[0], Fetched::Found { .. }), "{answers:?}");
+    assert_eq!(answers[1..], [Fetched::Outside, Fetched::Gone(DeleteEvidence::LookedUp)]);
 }
 
 #[tokio::test]

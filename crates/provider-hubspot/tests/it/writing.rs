@@ -78,7 +78,7 @@ impl WriterFixture for Hubspot {
         match HubspotFetcher::new(self.0.client.clone()).get(id).await.unwrap() {
             Fetched::Found { record, version } => Some((record, version)),
             Fetched::Gone(_) => None,
-            Fetched::Unreadable(unreadable) => panic!("{unreadable:?}"),
+            other @ (Fetched::Unreadable(_) | Fetched::Outside) => panic!("{other:?}"),
         }
     }
 
@@ -182,6 +182,42 @@ async fn links_follow_the_record() {
         assert_eq!(f.read(&person).await.unwrap().0.company.as_ref(), link);
     }
     assert!(f.0.control().associations("contacts", "companies").is_empty());
+}
+
+/// Of several calls, the ones that were answered are told, although a later one can't be made any more.
+#[tokio::test]
+async fn spent_budget_after_some_rows_puts_off_the_rest() {
+    let f = Hubspot::fresh().await.unwrap();
+    let seeded = f.seed(101).await;
+    let writes: Vec<_> = seeded.iter().map(|id| change(id, named("x"), &["last_name"], None)).collect();
+    f.0.control().add_fault(FaultRule::new(Fault::DailyLimit).on("batch_write").skip(1));
+    let answers = write(&f, &writes).await;
+    let n_done = answers.iter().filter(|answer| matches!(answer, Written::Done { .. })).count();
+    let n_later = answers.iter().filter(|answer| matches!(answer, Written::Later { .. })).count();
+    assert_eq!((n_done, n_later), (100, 1), "{:?}", answers.last());
+}
+
+/// Nothing comes between the look at versions and the write, not even the look at records that only get links.
+#[tokio::test]
+async fn write_is_the_very_next_call_after_the_look() {
+    let f = Hubspot::fresh().await.unwrap();
+    let seeded = f.seed(2).await;
+    let company = id(f.0.insert("companies", &json!({"name": "Acme"})));
+    let (_, version) = f.read(&seeded[0]).await.unwrap();
+    let writes = [
+        change(&seeded[1], Person { company: Some(company), ..Person::default() }, &["company"], None),
+        change(&seeded[0], named("new"), &["last_name"], version),
+    ];
+    let before = f.0.control().request_log().len();
+    let answers = write(&f, &writes).await;
+    assert_eq!([done(&answers[0]), done(&answers[1])], [seeded[1].clone(), seeded[0].clone()]);
+    let log = f.0.control().request_log();
+    let paths: Vec<_> =
+        log[before..].iter().map(|call| call.path.rsplit("/contacts/").next().unwrap()).collect();
+    let written = paths.iter().position(|path| *path == "batch/update").unwrap();
+    assert_eq!(paths.iter().filter(|path| **path == "batch/update").count(), 1);
+    assert_eq!(paths[written - 1..=written + 1], ["batch/read", "batch/update", "batch/read"], "{paths:?}");
+    assert!(!paths[..written - 1].contains(&"batch/read"), "{paths:?}");
 }
 
 /// A change of a link alone asks nothing of the record's values.

@@ -195,6 +195,39 @@ async fn versions_are_read_right_before_the_write() {
     assert_eq!(answers[1], Written::Stale);
 }
 
+/// The write knows nothing of the survivor, so it is not for it.
+#[tokio::test]
+async fn merge_between_the_look_and_the_write_is_stale() {
+    let server = described().await;
+    let stamped = |id: &str| result(id, &json!({"lastmodifieddate": "2026-01-02T10:04:05.123Z"}));
+    let read = || Mock::given(path(format!("{BATCH}/read")));
+    read().respond_with(complete(&[stamped("512")], &[])).up_to_n_times(1).expect(1).mount(&server).await;
+    read().respond_with(complete(&[stamped("600")], &[])).expect(1).mount(&server).await;
+    let missing = json!({"status": "error", "category": "OBJECT_NOT_FOUND", "context": {"ids": ["512"]}});
+    Mock::given(path(format!("{BATCH}/update")))
+        .respond_with(complete(&[], &[missing]))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let answers = write(&server, &[update(1, "512", Some(1_767_348_245_123))]).await.unwrap();
+    assert_eq!(answers, [Written::Stale]);
+}
+
+#[tokio::test]
+async fn locked_row_of_a_batch_is_put_off() {
+    let server = described().await;
+    let locked =
+        json!({"status": "error", "category": "LOCKED", "context": {"objectWriteTraceId": [trace(2)]}});
+    Mock::given(path(format!("{BATCH}/update")))
+        .respond_with(complete(&[result("512", &json!({}))], &[locked]))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let answers = write(&server, &[update(1, "512", None), update(2, "513", None)]).await.unwrap();
+    assert!(matches!(answers[0], Written::Done { .. }), "{answers:?}");
+    assert!(matches!(answers[1], Written::Later { .. }), "{answers:?}");
+}
+
 #[tokio::test]
 async fn call_refused_as_a_whole_is_halved_until_the_row_at_fault_is_found() {
     let server = described().await;

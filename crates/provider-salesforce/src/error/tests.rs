@@ -18,7 +18,7 @@ fn outcome(status: u16, body: &str) -> String {
         Verdict::Unauthorised => return "refresh".to_owned(),
         verdict => return format!("{verdict:?}"),
     };
-    match error.into_source(&Budget::default()) {
+    match into_source(error, &Budget::default()) {
         SourceError::Permanent { code, .. } => format!("permanent {code}"),
         SourceError::Unauthorised { .. } => "reconnect".to_owned(),
         SourceError::Transient { .. } => "transient".to_owned(),
@@ -86,10 +86,10 @@ fn throttled_org_without_calls_left_has_spent_its_budget() {
     let throttled =
         || CallError::Http(HttpError::Throttled { call: "query", retry_after: Duration::from_secs(900) });
     let budget = Budget::default();
-    assert!(matches!(throttled().into_source(&budget), SourceError::Throttled { .. }));
+    assert!(matches!(into_source(throttled(), &budget), SourceError::Throttled { .. }));
     budget.record(Usage { used: 15_000, max: 15_000 });
     assert!(matches!(
-        throttled().into_source(&budget),
+        into_source(throttled(), &budget),
         SourceError::BudgetSpent { used: 15_000, max: 15_000 }
     ));
 }

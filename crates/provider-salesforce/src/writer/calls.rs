@@ -1,23 +1,23 @@
 //! The calls that write, one function each.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use chrono::DateTime;
-use http::header::{HeaderName, HeaderValue, IF_UNMODIFIED_SINCE};
-use provider_http::{ApiRequest, HttpError};
+use http::header::{HeaderName, HeaderValue};
+use provider_http::ApiRequest;
+use serde::de::IgnoredAny;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sync_core::Version;
-use sync_core::value::parse_instant;
 
 use super::body::Body;
-use super::outcome::RowResult;
+use super::outcome::{PartAnswer, RowResult};
 use super::{Action, Row};
 use crate::client::{SalesforceClient, json as read_json};
 use crate::error::CallError;
 use crate::id::SalesforceId;
-use crate::map::version;
-use crate::plan::STAMP;
 
 const CALL_OPTIONS: HeaderName = HeaderName::from_static("sforce-call-options");
 /// Owners are sent as they are meant: the org's assignment rules don't choose others.
@@ -50,6 +50,24 @@ impl Serialize for Record<'_> {
         }
         map.end()
     }
+}
+
+/// A call made of calls: they have headers of their own, and fail one by one.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Composite<'a> {
+    all_or_none: bool,
+    composite_request: Vec<Part<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Part<'a> {
+    method: &'static str,
+    url: String,
+    reference_id: String,
+    http_headers: HashMap<&'static str, String>,
+    body: &'a Body,
 }
 
 impl SalesforceClient {
@@ -117,69 +135,84 @@ impl SalesforceClient {
             .query("allOrNone", "false")
     }
 
-    /// Updates one record unless it was changed after that version; a refusal has status 412.
+    /// Updates records unless they were changed after the versions they are expected to have, each compared by
+    /// Salesforce as it is written. The answer of each, in order; `None` for a row that was left out of them.
     pub(super) async fn update_unchanged(
         &self,
         object: &str,
-        id: SalesforceId,
-        expected: Version,
-        body: &Body,
-    ) -> Result<(), CallError> {
-        let call = "update a record";
-        let mut request = ApiRequest::patch(call, self.path("sobjects"))
-            .segment(object)
-            .segment(id.as_str())
-            .json(body)
-            .map_err(CallError::Http)?;
-        let since = DateTime::from_timestamp_millis(expected.0).unwrap_or_default();
-        let since =
-            HeaderValue::try_from(since.format("%a, %d %b %Y %H:%M:%S GMT").to_string()).map_err(|_| {
-                CallError::Http(HttpError::InvalidRequest { call, reason: "the version is no date" })
-            })?;
-        request = request.header(IF_UNMODIFIED_SINCE, since);
-        self.send(self.as_us(request)).await.map(|_| ())
-    }
-
-    /// The present versions of records, in order; `None` for what is not there.
-    pub(super) async fn versions(
-        &self,
-        object: &str,
-        ids: &[SalesforceId],
-    ) -> Result<Vec<Option<Version>>, CallError> {
+        rows: &[Row],
+    ) -> Result<Vec<Option<PartAnswer>>, CallError> {
         #[derive(Deserialize)]
-        struct Stamped {
-            #[serde(rename = "SystemModstamp")]
-            stamp: String,
+        #[serde(rename_all = "camelCase")]
+        struct Answer {
+            composite_response: Vec<PartAnswer>,
         }
 
-        let call = "read versions before writing";
+        let call = "update unchanged records";
+        let parts = rows.iter().filter_map(|row| match &row.action {
+            Action::Update { id, body, expected: Some(expected) } => Some(Part {
+                method: "PATCH",
+                url: self.path(&format!("sobjects/{object}/{id}")),
+                reference_id: reference(row),
+                http_headers: self.part_headers(*expected),
+                body,
+            }),
+            _ => None,
+        });
+        let body = Composite { all_or_none: false, composite_request: parts.collect() };
+        let request = ApiRequest::post(call, self.path("composite")).json(&body).map_err(CallError::Http)?;
+        let answer = self.send(self.as_us(request)).await?;
+        let answer: Answer = read_json(call, &answer)?;
+        let mut parts: HashMap<String, PartAnswer> =
+            answer.composite_response.into_iter().map(|part| (part.reference_id.clone(), part)).collect();
+        Ok(rows.iter().map(|row| parts.remove(&reference(row))).collect())
+    }
+
+    /// Parts of a composite call inherit no headers but those about its format and its user.
+    fn part_headers(&self, expected: Version) -> HashMap<&'static str, String> {
+        let since = DateTime::from_timestamp_millis(expected.0).unwrap_or_default();
+        HashMap::from([
+            ("If-Unmodified-Since", since.format("%a, %d %b %Y %H:%M:%S GMT").to_string()),
+            ("Sforce-Auto-Assign", "FALSE".to_owned()),
+            ("Sforce-Call-Options", self.call_options()),
+        ])
+    }
+
+    /// Which of these records are there, in order.
+    pub(super) async fn are_there(&self, object: &str, ids: &[SalesforceId]) -> Result<Vec<bool>, CallError> {
+        let call = "look for records";
         let ids: Vec<&str> = ids.iter().map(SalesforceId::as_str).collect();
         let request = ApiRequest::post(call, self.path("composite/sobjects"))
             .segment(object)
-            .json(&json!({"ids": ids, "fields": [STAMP]}))
+            .json(&json!({"ids": ids, "fields": ["Id"]}))
             .map_err(CallError::Http)?
             .repeatable(true);
         let answer = self.send(request).await?;
-        let rows: Vec<Option<Stamped>> = read_json(call, &answer)?;
+        let rows: Vec<Option<IgnoredAny>> = read_json(call, &answer)?;
         if rows.len() != ids.len() {
-            let what = format!("{} versions came for {} records", rows.len(), ids.len());
+            let what = format!("{} rows came for {} records", rows.len(), ids.len());
             return Err(CallError::Garbled { call, what });
         }
-        let read = |row: Option<Stamped>| {
-            row.map(|row| parse_instant(&row.stamp).map(version).ok_or("a stamp is no instant".to_owned()))
-                .transpose()
-        };
-        rows.into_iter().map(read).collect::<Result<_, _>>().map_err(|what| CallError::Garbled { call, what })
+        Ok(rows.iter().map(Option::is_some).collect())
     }
 
     /// Says who writes, so that change events can be told from others'.
     fn as_us(&self, request: ApiRequest) -> ApiRequest {
         let request = request.header(AUTO_ASSIGN, HeaderValue::from_static("FALSE"));
-        match HeaderValue::try_from(format!("client={}", self.config().client_name)) {
+        match HeaderValue::try_from(self.call_options()) {
             Ok(options) => request.header(CALL_OPTIONS, options),
             Err(_) => request,
         }
     }
+
+    fn call_options(&self) -> String {
+        format!("client={}", self.config().client_name)
+    }
+}
+
+/// What a row's part of a composite call is called.
+fn reference(row: &Row) -> String {
+    format!("row{}", row.at)
 }
 
 /// The errors of a refused call, in the documented form.

@@ -1,6 +1,7 @@
 //! What became of a row (reference/salesforce.md, Row-level failures).
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 use sync_core::Written;
 
 use super::{Action, Row};
@@ -31,6 +32,39 @@ pub(crate) struct RowError {
     pub(crate) fields: Vec<String>,
 }
 
+/// The answer to one part of a composite call: a status and a body as of a call of its own.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PartAnswer {
+    pub(crate) reference_id: String,
+    #[serde(rename = "httpStatusCode")]
+    status: u16,
+    #[serde(default)]
+    body: Json,
+}
+
+impl PartAnswer {
+    /// What became of the row.
+    ///
+    /// # Errors
+    /// What kept it from being written, and Salesforce's error about it.
+    pub(crate) fn outcome(self, row: &Row, key: Option<&str>) -> Result<(), (Failure, RowError)> {
+        let told = Vec::<RowError>::deserialize(self.body).ok().and_then(|errors| errors.into_iter().next());
+        let error =
+            told.unwrap_or_else(|| RowError { code: format!("http_{}", self.status), ..RowError::default() });
+        let failure = match self.status {
+            200..=299 => return Ok(()),
+            412 => Failure::Changed,
+            // A part that broke off may have been carried out.
+            500.. if !error.is_for_later() => {
+                Failure::Answer(Written::Unknown { reason: error.code.clone() })
+            }
+            _ => error.meaning(row, key),
+        };
+        Err((failure, error))
+    }
+}
+
 /// What an error means for its row.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Failure {
@@ -42,6 +76,8 @@ pub(crate) enum Failure {
     Deleted,
     /// The record, or one that it points to, is not there or not visible: look which.
     Missing,
+    /// The record is not as expected. A deletion changes it as well: look which.
+    Changed,
     /// Anything else.
     Answer(Written),
 }
@@ -58,14 +94,26 @@ impl RowError {
             "NOT_FOUND" | "INVALID_CROSS_REFERENCE_KEY" if !matches!(row.action, Action::Create { .. }) => {
                 Failure::Missing
             }
-            "TXN_SECURITY_METERING_ERROR"
-            | "ConcurrentPerOrgLongTxn"
-            | "REQUEST_LIMIT_EXCEEDED"
-            | "SERVER_UNAVAILABLE" => {
+            // Whether it was written shows when it is read.
+            "UNKNOWN_EXCEPTION" => Failure::Answer(Written::Unknown { reason: self.code.clone() }),
+            _ if self.is_for_later() => {
                 Failure::Answer(Written::Later { reason: self.code.clone(), after: None })
             }
             _ => Failure::Answer(self.refused()),
         }
+    }
+
+    /// Whether nothing was written, and the same may succeed later.
+    fn is_for_later(&self) -> bool {
+        matches!(
+            self.code.as_str(),
+            "TXN_SECURITY_METERING_ERROR"
+                | "ConcurrentPerOrgLongTxn"
+                | "REQUEST_LIMIT_EXCEEDED"
+                | "SERVER_UNAVAILABLE"
+                // Of a composite call, a part that was not begun.
+                | "PROCESSING_HALTED"
+        )
     }
 
     fn is_about(&self, key: Option<&str>) -> bool {
@@ -168,8 +216,18 @@ mod tests {
                 "{meaning:?}"
             );
         }
-        let slow = error("TXN_SECURITY_METERING_ERROR", "x", &[]).meaning(&row(false), key);
-        assert!(matches!(slow, Failure::Answer(Written::Later { .. })), "{slow:?}");
+        for code in [
+            "TXN_SECURITY_METERING_ERROR",
+            "ConcurrentPerOrgLongTxn",
+            "REQUEST_LIMIT_EXCEEDED",
+            "SERVER_UNAVAILABLE",
+            "PROCESSING_HALTED",
+        ] {
+            let later = error(code, "x", &[]).meaning(&row(false), key);
+            assert!(matches!(later, Failure::Answer(Written::Later { .. })), "{later:?}");
+        }
+        let unclear = error("UNKNOWN_EXCEPTION", "x", &[]).meaning(&row(false), key);
+        assert!(matches!(unclear, Failure::Answer(Written::Unknown { .. })), "{unclear:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use provider_salesforce::SalesforceFetcher;
 use serde_json::json;
 use sync_core::{DeleteEvidence, ExternalId, Fetched, RecordFetcher};
+use sync_detection::{Filter, FilterOp};
 
 use crate::entity::Opportunity;
 use crate::world::{World, config, fields, subscription};
@@ -38,6 +39,27 @@ async fn each_id_gets_its_answer_in_order() {
     assert_eq!(deleted, &Fetched::Gone(DeleteEvidence::LookedUp));
     assert_eq!(purged, &Fetched::Gone(DeleteEvidence::LookedUp));
     assert!(matches!(stranger, Fetched::Unreadable(_)), "what can't be asked for is not known to be gone");
+}
+
+/// What is left out is told from what is gone, and what can't be read from both.
+#[tokio::test]
+async fn filters_leave_records_out_that_are_there() {
+    let world = World::new().await;
+    let seeded = world.seed(4);
+    world.rename(seeded[1], "Other");
+    world.control().delete(seeded[2]).unwrap();
+    world.control().update(seeded[3], &fields(&json!({"Amount": 1e30, "Name": "Other"}))).unwrap();
+    let filter = Filter::new("Name", FilterOp::Neq, "Other").unwrap();
+    let fetcher = SalesforceFetcher::<Opportunity>::new(world.client.clone()).filters([filter]);
+    let ids: Vec<ExternalId> = seeded.iter().map(|id| id.as_str().into()).collect();
+    let answers = fetcher.fetch_many(&subscription(), &ids).await.unwrap();
+    let [passes, left_out, gone, unreadable] = &answers[..] else { panic!("{answers:?}") };
+    assert!(matches!(passes, Fetched::Found { .. }), "{answers:?}");
+    assert_eq!((left_out, gone), (&Fetched::Outside, &Fetched::Gone(DeleteEvidence::LookedUp)));
+    assert!(matches!(unreadable, Fetched::Unreadable(_)), "{answers:?}");
+    world.control().reset_request_counts();
+    fetch(&world, &ids).await;
+    assert_eq!(world.asked("query"), 1, "without filters nothing more is asked");
 }
 
 #[tokio::test]

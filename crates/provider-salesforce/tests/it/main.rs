@@ -11,4 +11,5 @@ mod polling;
 mod wire;
 mod world;
 mod writing;
+mod writing_guarded;
 mod writing_wire;

@@ -77,7 +77,7 @@ impl WriterFixture for Salesforce {
         match SalesforceFetcher::new(self.0.client.clone()).get(id).await.unwrap() {
             Fetched::Found { record, version } => Some((record, version)),
             Fetched::Gone(_) => None,
-            Fetched::Unreadable(unreadable) => panic!("{unreadable:?}"),
+            other @ (Fetched::Unreadable(_) | Fetched::Outside) => panic!("{other:?}"),
         }
     }
 

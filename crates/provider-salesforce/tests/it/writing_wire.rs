@@ -7,18 +7,18 @@ use sync_core::{
     DeleteEvidence, ExternalId, FieldSet, IntentId, LocalId, RemoteOp, RemoteWrite, RemoteWriter,
     SourceError, Version, Written,
 };
-use wiremock::matchers::{body_json, header, headers, method, path, query_param};
+use wiremock::matchers::{body_json, header, method, path, query_param};
 use wiremock::{Mock, MockServer, Request, ResponseTemplate};
 
 use crate::entity::Opportunity;
 use crate::world::{config, quick, subscription};
 
 const DESCRIBE: &str = "/services/data/v66.0/sobjects/Opportunity/describe";
-const COLLECTION: &str = "/services/data/v66.0/composite/sobjects";
+pub(crate) const COLLECTION: &str = "/services/data/v66.0/composite/sobjects";
 const BY_KEY: &str = "/services/data/v66.0/composite/sobjects/Opportunity/Hexsync_Key__c";
-const READ: &str = "/services/data/v66.0/composite/sobjects/Opportunity";
-const ID: &str = "0065e00000QwErTAAV";
-const OTHER: &str = "0065e00000QwErUAAV";
+pub(crate) const READ: &str = "/services/data/v66.0/composite/sobjects/Opportunity";
+pub(crate) const ID: &str = "0065e00000QwErTAAV";
+pub(crate) const OTHER: &str = "0065e00000QwErUAAV";
 
 fn client(server: &MockServer) -> SalesforceClient {
     let token = StaticToken::new("00Dn!secret.token".into(), Some(server.uri().parse().unwrap()));
@@ -30,7 +30,7 @@ fn writer(server: &MockServer) -> SalesforceWriter<Opportunity> {
     SalesforceWriter::new(client(server))
 }
 
-async fn described() -> MockServer {
+pub(crate) async fn described() -> MockServer {
     let server = MockServer::start().await;
     let field = |name: &str, field_type: &str, open: bool| {
         json!({"name": name, "type": field_type, "createable": open, "updateable": open, "custom": name.ends_with("__c"),
@@ -57,15 +57,15 @@ async fn described() -> MockServer {
     server
 }
 
-fn ok(body: &Json) -> ResponseTemplate {
+pub(crate) fn ok(body: &Json) -> ResponseTemplate {
     ResponseTemplate::new(200).set_body_json(body)
 }
 
-fn failed(code: &str, message: &str) -> Json {
+pub(crate) fn failed(code: &str, message: &str) -> Json {
     json!({"success": false, "errors": [{"statusCode": code, "message": message, "fields": []}]})
 }
 
-fn done(id: &str) -> Json {
+pub(crate) fn done(id: &str) -> Json {
     json!({"id": id, "success": true, "errors": []})
 }
 
@@ -89,7 +89,7 @@ fn deal() -> Opportunity {
     deal
 }
 
-fn update(id: &str, expected: Option<i64>) -> RemoteWrite<Opportunity> {
+pub(crate) fn update(id: &str, expected: Option<i64>) -> RemoteWrite<Opportunity> {
     let fields = FieldSet::named::<Opportunity>(["name", "stage"]);
     let mut record = deal();
     record.custom = sync_core::CustomFields::default();
@@ -108,14 +108,14 @@ fn archive(id: &str) -> RemoteWrite<Opportunity> {
     intent(RemoteOp::Archive { id: id.into() })
 }
 
-async fn write(
+pub(crate) async fn write(
     server: &MockServer,
     writes: &[RemoteWrite<Opportunity>],
 ) -> Result<Vec<Written>, SourceError> {
     writer(server).write_many(&subscription(), writes).await
 }
 
-async fn bodies(server: &MockServer) -> Vec<Json> {
+pub(crate) async fn bodies(server: &MockServer) -> Vec<Json> {
     let requests = server.received_requests().await.unwrap();
     requests
         .iter()
@@ -202,68 +202,6 @@ async fn chunks_hold_two_hundred_rows() {
     let sizes: Vec<_> =
         bodies(&server).await.iter().map(|body| body["records"].as_array().unwrap().len()).collect();
     assert_eq!(sizes, [200, 200, 1]);
-}
-
-#[tokio::test]
-async fn versions_are_read_right_before_several_are_written() {
-    let server = described().await;
-    let stamp = |at: &str| json!({"SystemModstamp": at, "attributes": {}});
-    Mock::given(method("POST"))
-        .and(path(READ))
-        .and(body_json(json!({"ids": [ID, OTHER, "0065e00000QwErVAAV"], "fields": ["SystemModstamp"]})))
-        .respond_with(ok(&json!([
-            stamp("2026-01-02T10:04:05.000+0000"),
-            stamp("2026-01-02T10:04:06.000+0000"),
-            null
-        ])))
-        .expect(1)
-        .mount(&server)
-        .await;
-    Mock::given(method("PATCH"))
-        .and(path(COLLECTION))
-        .respond_with(ok(&json!([done(ID)])))
-        .expect(1)
-        .mount(&server)
-        .await;
-    let at = Some(1_767_348_245_000);
-    let writes = [update(ID, at), update(OTHER, at), update("0065e00000QwErVAAV", at)];
-    let answers = write(&server, &writes).await.unwrap();
-    assert!(matches!(answers[0], Written::Done { .. }), "{answers:?}");
-    assert_eq!(answers[1..], [Written::Stale, Written::Gone(DeleteEvidence::LookedUp)]);
-}
-
-#[tokio::test]
-async fn salesforce_itself_compares_the_version_of_one() {
-    let present = json!([{"SystemModstamp": "2026-01-02T10:05:00.000+0000"}]);
-    for (answer, found, expected) in [
-        (
-            ResponseTemplate::new(204),
-            &present,
-            Written::Done { id: ID.into(), version: None, created: false },
-        ),
-        (ResponseTemplate::new(412), &present, Written::Stale),
-        (ResponseTemplate::new(412), &json!([null]), Written::Gone(DeleteEvidence::LookedUp)),
-        (
-            ResponseTemplate::new(404).set_body_json(
-                json!([{"errorCode": "ENTITY_IS_DELETED", "message": "entity is deleted", "fields": []}]),
-            ),
-            &present,
-            Written::Gone(DeleteEvidence::LookedUp),
-        ),
-    ] {
-        let server = described().await;
-        Mock::given(path(READ)).respond_with(ok(found)).mount(&server).await;
-        Mock::given(method("PATCH"))
-            .and(path(format!("/services/data/v66.0/sobjects/Opportunity/{ID}")))
-            // The matcher takes a comma for the end of a value.
-            .and(headers("if-unmodified-since", vec!["Fri", "02 Jan 2026 10:04:05 GMT"]))
-            .and(header("sforce-call-options", "client=hexsync"))
-            .respond_with(answer)
-            .expect(1)
-            .mount(&server)
-            .await;
-        assert_eq!(write(&server, &[update(ID, Some(1_767_348_245_000))]).await.unwrap(), [expected]);
-    }
 }
 
 #[tokio::test]

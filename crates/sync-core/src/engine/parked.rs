@@ -3,8 +3,8 @@
 use super::run::ActiveRun;
 use super::{ExecuteSync, RunFailure, RunRequest};
 use crate::{
-    Canonical, Change, Coverage, DeadLetter, Deletion, ExternalId, Fetched, Payload, Record, StoreError,
-    UnitOfWork,
+    Canonical, Change, Coverage, DeadLetter, Deletion, ExternalId, FILTERED_OUT, Fetched, Payload, Record,
+    StoreError, UnitOfWork,
 };
 
 impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
@@ -60,6 +60,7 @@ pub(super) fn replace<T>(batch: &mut [Change<T>], ids: &[ExternalId], fetched: V
             }
             Fetched::Gone(evidence) => Payload::Delete(Deletion { evidence, merged_into: None }),
             Fetched::Unreadable(unreadable) => Payload::Unreadable(unreadable),
+            Fetched::Outside => Payload::Skip(FILTERED_OUT.into()),
         };
     }
     n_replaced

@@ -10,9 +10,9 @@ use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 
 use crate::{
-    Change, ChangeSource, ChangeStream, Cursor, DeleteEvidence, ExternalId, Fetched, ListingPart,
-    LocalListing, Payload, RecordFetcher, RemoteListing, Scope, SourceError, Subscription, UnitOfWork,
-    Version,
+    Change, ChangeSource, ChangeStream, Cursor, DeleteEvidence, ExternalId, FILTERED_OUT, Fetched,
+    ListingPart, LocalListing, Payload, RecordFetcher, RemoteListing, Scope, SourceError, Subscription,
+    UnitOfWork, Version,
 };
 
 /// How many local rows are listed, and remote records fetched, at a time.
@@ -184,6 +184,7 @@ impl<T: Send + Sync + 'static, S: UnitOfWork> Sweep<T, S> {
                 }
                 Fetched::Gone(_) => Change::deletion(id.clone(), DeleteEvidence::IdSweep),
                 Fetched::Unreadable(unreadable) => Change::new(id.clone(), Payload::Unreadable(unreadable)),
+                Fetched::Outside => Change::new(id.clone(), Payload::Skip(FILTERED_OUT.into())),
             };
             if self.changes.send(Ok(change)).await.is_err() {
                 return Ok(());

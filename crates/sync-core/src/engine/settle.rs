@@ -7,7 +7,8 @@ use super::ExecuteSync;
 use super::plan::{Plan, STALE};
 use super::run::ActiveRun;
 use crate::{
-    Canonical, Change, DeadLetter, DeadLetterId, ExternalId, ItemStatus, ParkedPayload, Payload, UnitOfWork,
+    Canonical, Change, DeadLetter, DeadLetterId, ExternalId, FILTERED_OUT, ItemStatus, ParkedPayload,
+    Payload, UnitOfWork,
 };
 
 /// The outcome for parked changes.
@@ -59,7 +60,7 @@ pub(super) fn settle<T: Canonical, S: UnitOfWork>(
                     settled.superseded.push(letter.id);
                 }
             }
-            (ItemStatus::Skipped, _, Some(letter)) if retry && step.reason.as_deref() == Some(STALE) => {
+            (ItemStatus::Skipped, _, Some(letter)) if retry && is_moot(step.reason.as_deref()) => {
                 settled.superseded.push(letter.id);
             }
             _ => {}
@@ -74,6 +75,11 @@ pub(super) fn settle<T: Canonical, S: UnitOfWork>(
         ids.retain(|id| !failed_again.contains(id));
     }
     settled
+}
+
+/// Whether a parked change that was passed over for this reason is not worth another try.
+fn is_moot(reason: Option<&str>) -> bool {
+    matches!(reason, Some(STALE | FILTERED_OUT))
 }
 
 impl<T> Plan<T> {

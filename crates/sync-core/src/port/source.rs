@@ -47,6 +47,9 @@ pub trait RecordFetcher<T: Send + Sync + 'static>: Send + Sync {
     ) -> Result<Vec<Fetched<T>>, SourceError>;
 }
 
+/// Why a record is passed over whose fetcher answered [`Fetched::Outside`].
+pub const FILTERED_OUT: &str = "the filters of the feed leave the record out";
+
 /// A record fetched by id.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fetched<T> {
@@ -61,6 +64,8 @@ pub enum Fetched<T> {
     Gone(DeleteEvidence),
     /// It is there, but can't be mapped.
     Unreadable(Unreadable),
+    /// It is there, but the filters of the feed leave it out. Only of fetchers that were given filters.
+    Outside,
 }
 
 /// A piece of a listing of all live ids.

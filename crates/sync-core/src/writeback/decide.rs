@@ -52,6 +52,16 @@ pub(super) enum What<T> {
     Wait { class: &'static str, reason: String },
 }
 
+/// Whether a create may have taken place although nobody knows what it made.
+enum Doubt {
+    /// It did not, or what it made is found by our key.
+    None,
+    /// A person says that what was to be made is in the CRM, or is not to be.
+    GivenUp,
+    /// A person is asked.
+    Asked,
+}
+
 /// What all records of a batch are decided by.
 pub(super) struct Rules<'a> {
     pub policy: &'a ConflictPolicy,
@@ -92,6 +102,9 @@ impl<T: Canonical> Step<T> {
             (Some(EditOperation::Create), _) => step.create(rules),
             (Some(_), None) => wait("no_answer", "the CRM gave no answer for the record"),
             (Some(_), Some(Fetched::Unreadable(unreadable))) => wait("unreadable", &unreadable.reason),
+            (Some(_), Some(Fetched::Outside)) => {
+                wait("outside", "the filters of the feed leave the record out")
+            }
             (Some(EditOperation::Update), Some(Fetched::Gone(evidence))) => step.gone(evidence, rules),
             (Some(EditOperation::Delete), Some(Fetched::Gone(evidence))) => What::DeleteHere(evidence),
             (Some(EditOperation::Update), Some(Fetched::Found { record, version })) => {
@@ -149,19 +162,34 @@ impl<T: Canonical> Step<T> {
     }
 
     fn create(&mut self, rules: &Rules<'_>) -> What<T> {
-        let in_doubt = self.claim.standing.as_ref().is_some_and(|standing| standing.intent.is_some());
-        if in_doubt && !rules.creates_by_key {
-            match self.stance(rules, None).decided(None, crate::ValueRef::Null) {
-                Some(Verdict::Local) => self.notes.push("sent again, as was decided".to_owned()),
-                Some(_) => return What::GiveUp,
-                None => {
-                    self.ask(Asked::record(ConflictKind::CreateInDoubt), rules);
-                    return What::Hold;
-                }
-            }
+        match self.doubt(rules) {
+            Doubt::None => {}
+            Doubt::GivenUp => return What::GiveUp,
+            Doubt::Asked => return What::Hold,
         }
         let record = self.claim.row.as_ref().map(|row| row.record.clone()).unwrap_or_default();
         self.made(record, rules)
+    }
+
+    /// Whether a create of the record may have taken place already, the first one or the one that makes it anew: without
+    /// a key to find what it made, it is sent again only if a person says so.
+    fn doubt(&mut self, rules: &Rules<'_>) -> Doubt {
+        let stance = self.stance(rules, None);
+        let in_doubt = stance.intent.is_some_and(|intent| intent.operation == EditOperation::Create);
+        if !in_doubt || rules.creates_by_key {
+            return Doubt::None;
+        }
+        match stance.decided_doubt() {
+            Some(Verdict::Local) => {
+                self.notes.push("sent again, as was decided".to_owned());
+                Doubt::None
+            }
+            Some(_) => Doubt::GivenUp,
+            None => {
+                self.ask(Asked::record(ConflictKind::CreateInDoubt), rules);
+                Doubt::Asked
+            }
+        }
     }
 
     fn made(&self, mut record: T, rules: &Rules<'_>) -> What<T> {
@@ -192,6 +220,11 @@ impl<T: Canonical> Step<T> {
     fn gone(&mut self, evidence: DeleteEvidence, rules: &Rules<'_>) -> What<T> {
         match self.stance(rules, None).record(None) {
             Verdict::Local | Verdict::Agreed => {
+                match self.doubt(rules) {
+                    Doubt::None => {}
+                    Doubt::GivenUp => return What::DeleteHere(evidence),
+                    Doubt::Asked => return What::Hold,
+                }
                 self.notes.push("deleted in the CRM but changed here; made anew".to_owned());
                 let record = self.claim.row.as_ref().map(|row| row.record.clone()).unwrap_or_default();
                 self.made(record, rules)

@@ -49,9 +49,17 @@ impl Stance<'_> {
 
     /// What a person decided, if the CRM still holds what it was decided upon.
     pub(crate) fn decided(&self, field: Option<&str>, remote: ValueRef<'_>) -> Option<Verdict> {
-        let asked = self.conflicts.iter().find(|conflict| conflict.field.as_deref() == field)?;
+        let asked = self.conflicts.iter().find(|conflict| {
+            conflict.field.as_deref() == field && conflict.kind != ConflictKind::CreateInDoubt
+        })?;
         let choice = asked.choice?;
         (field.is_none() || asked.remote.as_ref().same(remote)).then(|| by_choice(choice))
+    }
+
+    /// What a person found out about a create that may have taken place.
+    pub(crate) fn decided_doubt(&self) -> Option<Verdict> {
+        let doubt = self.conflicts.iter().find(|conflict| conflict.kind == ConflictKind::CreateInDoubt)?;
+        doubt.choice.map(by_choice)
     }
 
     /// Whether a question about this is open with the same values, so that it need not be asked again.

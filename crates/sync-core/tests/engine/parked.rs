@@ -146,6 +146,19 @@ async fn unreadable_record_is_fetched_when_tried_again() {
     assert!(world.letters().await.is_empty());
 }
 
+/// R11: so is one that the feed's filters turn out to leave out; it is not wanted here and waits no longer.
+#[tokio::test]
+async fn unreadable_record_that_is_filtered_out_is_let_go() {
+    let world = World::new().await;
+    world.sync([unreadable("A"), seen("ok", deal("o", "n"), 2)]).await;
+    world.shelf.leave_out("A");
+    world.clock.advance(Duration::from_secs(61));
+    let again = world.sync([]).await;
+    assert_eq!(world.story(&again).await, ["A noop/skipped"]);
+    assert!(world.letters().await.is_empty());
+    assert!(world.row("A").await.is_none());
+}
+
 /// R11: several failed changes of one record in a batch are one letter, the newest on top.
 #[tokio::test]
 async fn failed_changes_of_one_record_are_one_letter() {

@@ -1,7 +1,7 @@
 //! A small world for the engine: a memory store, a scripted source, a sink that can be made to fail, and a clock
 //! that stands still until it is moved.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -229,6 +229,8 @@ impl Jitter for NoJitter {
 #[derive(Default)]
 pub(crate) struct Shelf {
     records: Mutex<HashMap<String, Deal>>,
+    /// Those that the feed's filters leave out.
+    left_out: Mutex<HashSet<String>>,
     /// Ids asked for so far.
     pub(crate) asked: Mutex<Vec<String>>,
 }
@@ -237,6 +239,11 @@ impl Shelf {
     /// Puts a record there.
     pub(crate) fn put(&self, id: &str, record: Deal) {
         self.records.lock().unwrap().insert(id.to_owned(), record);
+    }
+
+    /// Has it left out by the feed's filters.
+    pub(crate) fn leave_out(&self, id: &str) {
+        self.left_out.lock().unwrap().insert(id.to_owned());
     }
 
     /// Takes it away.
@@ -253,10 +260,11 @@ impl RecordFetcher<Deal> for Shelf {
         ids: &[ExternalId],
     ) -> Result<Vec<Fetched<Deal>>, SourceError> {
         self.asked.lock().unwrap().extend(ids.iter().map(ToString::to_string));
-        let records = self.records.lock().unwrap();
+        let (records, left_out) = (self.records.lock().unwrap(), self.left_out.lock().unwrap());
         Ok(ids
             .iter()
             .map(|id| match records.get(id.as_str()) {
+                _ if left_out.contains(id.as_str()) => Fetched::Outside,
                 Some(record) => Fetched::Found { record: record.clone(), version: None },
                 None => Fetched::Gone(DeleteEvidence::LookedUp),
             })

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use futures_util::{StreamExt, stream};
 use sync_core::{
     CarriedRecords, Change, ChangeSource, ChangeStream, Coverage, Cursor, DeleteEvidence, Deletion,
-    ExternalId, Fetched, Notice, NoticeKind, Payload, Provenance, Record, RecordFetcher, SourceError,
-    Subscription, WaitingNotice,
+    ExternalId, FILTERED_OUT, Fetched, Notice, NoticeKind, Payload, Provenance, Record, RecordFetcher,
+    SourceError, Subscription, WaitingNotice,
 };
 
 use super::collapse::{Step, Work, collapse};
@@ -182,6 +182,8 @@ fn as_read<T>(notice: &Notice, fetched: Fetched<T>, told_gone: bool) -> Change<T
             (Payload::Delete(Deletion { evidence, merged_into: None }), None)
         }
         Fetched::Unreadable(unreadable) => (Payload::Unreadable(unreadable), None),
+        // As polling does, which reads nothing of it: what is here of the record stays as it is.
+        Fetched::Outside => (Payload::Skip(FILTERED_OUT.into()), None),
     };
     let change = Change::new(notice.external_id.clone(), payload);
     stamped(Change { version, ..change }, notice)

@@ -93,6 +93,26 @@ async fn merges_and_purges_ask_nobody() {
     assert!(world.waiting().await.is_empty());
 }
 
+/// As in polling: what the filters leave out does not come in, and what is here of it stays as it is.
+#[tokio::test]
+async fn records_that_are_filtered_out_are_passed_over() {
+    let world = World::start().await;
+    world.crm.put([("1".into(), deal("a")), ("2".into(), deal("b"))]);
+    world.stage(&[world.notice("k1", "1")]).await;
+    world.drain_all().await;
+    world.crm.put([("1".into(), deal("left the filter"))]);
+    for (key, id) in [("k2", "1"), ("k3", "2")] {
+        world.filter_out(id);
+        world.stage(&[world.notice(key, id)]).await;
+        let Drained::Applied { report, .. } = world.feed().drain(token()).await.unwrap() else {
+            panic!("not applied");
+        };
+        assert_eq!((report.counts.found, report.counts.skipped), (1, 1));
+    }
+    assert_eq!(world.rows().await, [("1".to_owned(), deal("a"))]);
+    assert!(world.waiting().await.is_empty());
+}
+
 /// R14: what is carried is applied in the order of its versions, and never over something newer.
 #[tokio::test]
 async fn carried_records_go_by_their_version() {

@@ -6,8 +6,8 @@ pub use provider_hubspot::*;
 use std::sync::Arc;
 
 use sync_core::{
-    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource, Scope,
-    Store, Subscription, TableEntity, UserId,
+    Brake, ChangeSource, ExecuteSync, ExecuteSyncBuilder, FieldTracker, Provider, ReconcileSource,
+    RecordFetcher, Scope, Store, Subscription, TableEntity, UserId,
 };
 use sync_detection::PollChangeSource;
 
@@ -25,10 +25,13 @@ where
     T: TableEntity + FromHubspot,
     S: Store,
 {
-    engine
-        .source(source(crm))
-        .fetcher(Arc::new(HubspotFetcher::<T>::new(crm.clone())))
-        .contracts(T::TABLE.custom_field_policy, PROVIDER)
+    engine.source(source(crm)).fetcher(fetcher(crm)).contracts(T::TABLE.custom_field_policy, PROVIDER)
+}
+
+/// Fetches by id, with the filters of the entity's YAML, where it has one.
+fn fetcher<T: FromHubspot>(crm: &HubspotClient) -> Arc<dyn RecordFetcher<T>> {
+    let filters = T::detection().map(|detection| detection.filters).unwrap_or_default();
+    Arc::new(HubspotFetcher::<T>::new(crm.clone()).filters(filters))
 }
 
 /// Polls with the filters and stamps of the entity's YAML, where it has one.
@@ -97,8 +100,7 @@ where
 {
     let store = Arc::clone(module.store());
     let engine = connect(engine, crm).inbox(Arc::clone(&store) as _).build()?;
-    let fetcher =
-        crate::fields::contracted(module, Arc::new(HubspotFetcher::<T>::new(crm.clone())), PROVIDER);
+    let fetcher = crate::fields::contracted(module, fetcher(crm), PROVIDER);
     let drain = sync_webhooks::Drain::new(store, Arc::new(engine), subscription, PROVIDER, fetcher);
     Ok(match carried::<T>(crm) {
         Some(carried) => drain.carried(carried),
@@ -125,7 +127,7 @@ where
     ReconcileSource {
         remote: Arc::new(HubspotListing::new(crm.clone(), T::OBJECT).filters(filters)),
         local: Arc::new(EntityStore::<T>::sink(&**module.store())),
-        fetcher: crate::fields::contracted(module, Arc::new(HubspotFetcher::<T>::new(crm.clone())), PROVIDER),
+        fetcher: crate::fields::contracted(module, fetcher(crm), PROVIDER),
         unit_of_work: Arc::clone(module.store()),
         scope: Scope {
             tenant: subscription.tenant.clone(),

@@ -211,9 +211,10 @@ pub(super) fn write_row(
     out.push(b'}');
 }
 
-/// 412 when the row moved since the client's copy.
+/// 412 when the row moved since the client's copy; a write whose condition can't be read is refused.
 fn precondition(org: &Org, call: &Call, id: RecordId) -> Option<u16> {
-    let since = DateTime::parse_from_rfc2822(call.header("if-unmodified-since")?).ok()?;
+    let since = DateTime::parse_from_rfc2822(call.header("if-unmodified-since")?);
+    let Ok(since) = since else { return (call.method == Method::PATCH).then_some(400) };
     let stamp = org.table_of(&id)?.newest(&id)?.stamp();
     (stamp / 1000 > since.timestamp()).then_some(412)
 }

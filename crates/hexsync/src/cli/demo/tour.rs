@@ -26,6 +26,7 @@ use self::tenants::Walls;
 use super::Demo;
 use super::place::{self, Place};
 use crate::app::App;
+use crate::config::{Held, Keep, Secret};
 use crate::crm::Crm;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -77,7 +78,11 @@ async fn perform<S: Walls>(
 ) -> Result<Exit, CliError> {
     let sections = setting.sections();
     place.write_config(&sections)?;
-    let config = setting.config(&place.config_text(&sections))?;
+    let mut config = setting.config(&place.config_text(&sections))?;
+    if let Some(url) = &demo.redis_url {
+        // Where there is a Redis, it knows the echoes as well.
+        config.loopback.store = Keep::Redis(Secret::Held(Held(url.clone())));
+    }
     let heard = Heard::prepare(demo.redis_url.as_ref()).await?;
     let mut cast = Cast::new(App::new(config, None, store)?, setting).await?;
     let pager = Pager::new(demo.yes, out);

@@ -43,6 +43,8 @@ struct Counted {
     crm: MemoryRemote<Deal>,
     asked: Mutex<Vec<Vec<String>>>,
     away: AtomicBool,
+    /// Left out by the filters of the feed.
+    left_out: Mutex<Option<ExternalId>>,
 }
 
 #[async_trait]
@@ -56,7 +58,10 @@ impl RecordFetcher<Deal> for Counted {
         if self.away.load(Ordering::SeqCst) {
             return Err(SourceError::Transient { call: "a test", source: "the crm is away".into() });
         }
-        self.crm.fetch_many(subscription, ids).await
+        let left_out = self.left_out.lock().unwrap().clone();
+        let fetched = self.crm.fetch_many(subscription, ids).await?;
+        let answer = |(fetched, id)| if left_out.as_ref() == Some(id) { Fetched::Outside } else { fetched };
+        Ok(fetched.into_iter().zip(ids).map(answer).collect())
     }
 }
 
@@ -89,7 +94,12 @@ impl World {
         let mut tx = store.begin().await.unwrap();
         store.add_subscription(&mut tx, &subscription).await.unwrap();
         store.commit(tx).await.unwrap();
-        let counted = Counted { crm: crm.clone(), asked: Mutex::default(), away: AtomicBool::new(false) };
+        let counted = Counted {
+            crm: crm.clone(),
+            asked: Mutex::default(),
+            away: AtomicBool::new(false),
+            left_out: Mutex::default(),
+        };
         Self { crm, store, subscription, counted: Arc::new(counted) }
     }
 
@@ -163,6 +173,11 @@ impl World {
 
     pub(crate) fn forget_fetches(&self) {
         self.counted.asked.lock().unwrap().clear();
+    }
+
+    /// Has the filters of the feed leave out this record, and no other.
+    pub(crate) fn filter_out(&self, id: &str) {
+        *self.counted.left_out.lock().unwrap() = Some(id.into());
     }
 
     pub(crate) fn crm_is_away(&self, away: bool) {

@@ -51,6 +51,7 @@ const CONTACT: &[Name] = &[
 const OPPORTUNITY: &[Name] = &[
     name("dealname", "name"),
     name("dealstage", "stage"),
+    name("pipeline", "pipeline"),
     name("amount", "amount"),
     formed("hs_deal_stage_probability", "probability", Percent),
     formed("closedate", "close_date", Day),

@@ -74,14 +74,14 @@ async fn edit<S: AppStore>(
     let moved = cursor(cast, feed).await? != before;
     let counts = echo.counts;
     let found = format!(
-        "{}: the next poll brings {} back as it was: {} noop, {} skipped, {} applied; the cursor moved on, {events} events of it",
+        "{}: the next poll brings {} back as it was: {} skipped as the echo, {} noop, {} applied; the cursor moved on, {events} events of it",
         player.tenant,
         counts.found,
-        counts.noop,
         counts.skipped,
+        counts.noop,
         counts.applied()
     );
-    let silent = counts.found > 0 && counts.applied() == 0 && counts.parked == 0 && events == 0;
+    let silent = counts.skipped == 1 && counts.applied() == 0 && counts.parked == 0 && events == 0;
     screen.expect("echo", silent && moved, found);
     let facts = json!({
         "record": deal, "ms": took, "sent": sent.counts, "echo": counts, "cursor_moved": moved, "events": events,
