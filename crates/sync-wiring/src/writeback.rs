@@ -36,10 +36,7 @@ macro_rules! both_ways {
                 T: TableEntity + $entity,
                 S: EntityStore<T> + WritebackStore + OwnFingerprints,
             {
-                Ok(module
-                    .both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS)
-                    .key_field(T::KEY)
-                    .build()?)
+                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
             }
 
             /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
@@ -59,7 +56,7 @@ macro_rules! both_ways {
                     + OwnFingerprints
                     + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
             {
-                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS).key_field(T::KEY);
+                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
                 crate::$module::drain_by(module, engine, crm, subscription)
             }
 

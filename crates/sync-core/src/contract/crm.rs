@@ -11,12 +11,10 @@ use tokio::sync::Notify;
 use super::sample::Sample;
 use crate::{
     Canonical, Change, ChangeSource, ChangeStream, Clock, Cursor, DeleteEvidence, ExternalId, Fetched,
-    FieldSet, FieldValue, Fingerprint, LocalId, LoopbackError, LoopbackFingerprintStore, RecordFetcher,
-    RemoteOp, RemoteWrite, RemoteWriter, Scope, SourceError, Subscription, Version, WriteRecorder, Written,
+    FieldSet, Fingerprint, LocalId, LoopbackError, LoopbackFingerprintStore, RecordFetcher, RemoteOp,
+    RemoteWrite, RemoteWriter, Scope, SourceError, Subscription, Version, WriteRecorder, Written,
     tell_echoes,
 };
-
-const KEY_FIELD: &str = "Key__c";
 
 /// Chances from a seed: the same seed is the same story.
 pub(super) struct Chance(u64);
@@ -96,11 +94,6 @@ impl SimCrm {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The custom field in which it keeps the key of what was made under one.
-    pub(super) fn key_field(&self) -> Option<&'static str> {
-        self.creates_by_key.then_some(KEY_FIELD)
     }
 
     /// The next call that writes kills the process.
@@ -186,13 +179,9 @@ impl State {
                 match held {
                     Some((id, held)) => self.set(id, &held, record, *fields, now, false),
                     None => {
-                        let mut made = Sample::default();
-                        if by_key {
-                            made.custom.set(KEY_FIELD, FieldValue::Text(key.to_string()));
-                        }
-                        let id = self.put(None, Some(made.clone()), now);
+                        let id = self.put(None, Some(Sample::default()), now);
                         self.by_key.insert(key.clone(), id.clone());
-                        self.set(id, &made, record, *fields, now, true)
+                        self.set(id, &Sample::default(), record, *fields, now, true)
                     }
                 }
             }

@@ -66,14 +66,9 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             self.ports.unit_of_work.rollback(tx).await?;
             return Err(BatchError::NeedsHydration(unknown));
         }
-        let (pending, ours) = match &self.pending {
-            Some(pending) => {
-                let is_new = |(_, slot): &(&Change<T>, &usize)| rows[**slot].is_none();
-                let new = batch.iter().zip(&records.of_change).filter(is_new).map(|(change, _)| change);
-                let ours = pending.made_here(&mut tx, &run.scope, self.sink.as_ref(), new).await?;
-                (pending.of(&mut tx, &run.scope, &records.ids).await?, ours)
-            }
-            None => (HashMap::new(), Vec::new()),
+        let pending = match &self.pending {
+            Some(pending) => pending.of(&mut tx, &run.scope, &records.ids).await?,
+            None => HashMap::new(),
         };
         let mut plan = plan::decide(
             batch,
@@ -84,8 +79,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             self.differ.as_ref(),
             self.sink.reprojects_on_noop(),
         );
-        fail_new(&mut plan, &unknown, "partial", PARTIAL);
-        fail_new(&mut plan, &ours, "create_in_doubt", IN_DOUBT);
+        fail_unknown(&mut plan, &unknown);
         failpoint!("batch.decided");
         let outcome = self.write_and_record(&mut tx, run, batch, &mut plan, &letters, retry).await;
         let outcome = match outcome {
@@ -479,22 +473,18 @@ fn partial_without_row<T>(
     unknown
 }
 
-/// Why a record is parked of which only some fields came.
-const PARTIAL: &str = "only some fields were sent and there is no local row; configure a record fetcher";
-/// Why a record is parked that was made here.
-const IN_DOUBT: &str =
-    "it was made here and the answer was lost; the next outbound run tells what became of it";
-
-/// Fails what was decided about records that are not here.
-fn fail_new<T>(plan: &mut Plan<T>, ids: &[ExternalId], class: &'static str, text: &str) {
-    for id in ids {
+/// Without a fetcher a partial record that has no row can't be completed: it fails instead of being written
+/// with holes.
+fn fail_unknown<T>(plan: &mut Plan<T>, unknown: &[ExternalId]) {
+    for id in unknown {
         let Some(position) = plan.slots.iter().position(|slot| &slot.external_id == id && !slot.exists)
         else {
             continue;
         };
         plan.slots[position].write = Write::Nothing;
         for step in plan.steps.iter_mut().filter(|s| s.slot == position && s.status == ItemStatus::Success) {
-            step.fail(class, text.to_owned());
+            let text = "only some fields were sent and there is no local row; configure a record fetcher";
+            step.fail("partial", text.to_owned());
         }
     }
 }

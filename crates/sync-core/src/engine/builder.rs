@@ -169,19 +169,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
     /// look-up per batch. Default: no change is expected to wait.
     #[must_use]
     pub fn local_changes(mut self, ports: WritebackPorts<S>, policy: ConflictPolicy) -> Self {
-        self.pending = Some(PendingEdits { ports, policy, key_field: None });
-        self
-    }
-
-    /// The CRM's field that holds the local id of records that were made here, as the writer's `KEY` says; needs
-    /// [`local_changes`](Self::local_changes), and that the field comes in as a custom field. With it, a record whose
-    /// create lost its answer is known when it comes in, and waits for the create to be settled instead of becoming a
-    /// second row. Default: none.
-    #[must_use]
-    pub fn key_field(mut self, field: Option<&'static str>) -> Self {
-        if let Some(pending) = &mut self.pending {
-            pending.key_field = field;
-        }
+        self.pending = Some(PendingEdits { ports, policy });
         self
     }
 

@@ -1,15 +1,15 @@
 //! The inbound side: a record that comes while edits of it wait to be sent.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::fields;
 use super::stance::{Asked, Stance, instant_of};
 use crate::custom::CUSTOM_PREFIX;
 use crate::{
-    Canonical, Change, Conflict, ConflictKind, ConflictPolicy, Coverage, EditOperation, ExternalId, FieldSet,
-    FieldValue, FoldedEdit, Intent, LocalEdit, LocalId, Payload, Record, Remainder, Scope, Standing,
-    StoreError, SyncSink, UnitOfWork, Verdict, Version, WritebackPorts, field_index, fold_edits,
+    Canonical, Conflict, ConflictKind, ConflictPolicy, Coverage, EditOperation, ExternalId, FieldSet,
+    FoldedEdit, Intent, LocalEdit, Record, Remainder, Scope, StoreError, UnitOfWork, Verdict, Version,
+    WritebackPorts, field_index, fold_edits,
 };
 
 /// Why a change is left out.
@@ -17,15 +17,10 @@ pub(crate) const DELETED_HERE: &str = "deleted here; the deletion is on its way 
 const MADE_ANEW: &str = "deleted in the CRM but changed here; ours counts, it will be made anew";
 const ASKS: &str = "one side deleted the record and the other changed it; a person decides";
 
-/// Creates that wait, of which those in doubt are looked for. With more, a record of ours may come in beside its row.
-const MOST_WAITING: u32 = 10_000;
-
 /// What makes an engine respect edits that wait.
 pub(crate) struct PendingEdits<S: UnitOfWork> {
     pub ports: WritebackPorts<S>,
     pub policy: ConflictPolicy,
-    /// The field in which the CRM keeps the local id of what was made here, where it has one.
-    pub key_field: Option<&'static str>,
 }
 
 impl<S: UnitOfWork> PendingEdits<S> {
@@ -53,45 +48,6 @@ impl<S: UnitOfWork> PendingEdits<S> {
             (id, Pending { edits: own, folded, intent, conflicts, policy, outcome: Outcome::default() })
         });
         Ok(pending.collect())
-    }
-
-    /// Which of these records, unknown here, are creates of ours whose answer was lost: they bear the key of one.
-    ///
-    /// Brought in as they come they would be a second row of the same record, with a life of its own: deleted there and
-    /// edited here it would be made anew, beside the create that is tried again. So they wait until it is known what
-    /// became of the create, which then gives its row their id.
-    pub(crate) async fn made_here<T: Canonical>(
-        &self,
-        tx: &mut S::Tx,
-        scope: &Scope,
-        sink: &dyn SyncSink<T, S::Tx>,
-        unknown: impl Iterator<Item = &Change<T>>,
-    ) -> Result<Vec<ExternalId>, StoreError> {
-        let Some(field) = self.key_field else { return Ok(Vec::new()) };
-        let keyed: Vec<(&ExternalId, &str)> =
-            unknown.filter_map(|change| Some((&change.external_id, key_of(change, field)?))).collect();
-        if keyed.is_empty() {
-            return Ok(Vec::new());
-        }
-        let waiting = self.ports.changes.waiting_records(tx, scope, MOST_WAITING).await?;
-        let is_create = |standing: &Standing| {
-            standing.intent.as_ref().is_some_and(|i| i.operation == EditOperation::Create)
-        };
-        let creates: Vec<ExternalId> =
-            waiting.into_iter().filter(is_create).map(|standing| standing.external_id).collect();
-        let rows = sink.find_many(tx, scope, &creates).await?;
-        let keys: HashSet<LocalId> = rows.into_iter().flatten().map(|row| row.local_id).collect();
-        let is_ours = |(_, key): &(&ExternalId, &str)| keys.contains(&LocalId::new(*key));
-        Ok(keyed.into_iter().filter(is_ours).map(|(id, _)| id.clone()).collect())
-    }
-}
-
-/// The key under which a record was made, if by us.
-fn key_of<'a, T: Canonical>(change: &'a Change<T>, field: &str) -> Option<&'a str> {
-    let Payload::Upsert(record) = &change.payload else { return None };
-    match record.value.custom()?.get(field)? {
-        FieldValue::Text(key) => Some(key),
-        _ => None,
     }
 }
 
