@@ -36,7 +36,9 @@ macro_rules! both_ways {
                 T: TableEntity + $entity,
                 S: EntityStore<T> + WritebackStore,
             {
-                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+                let engine =
+                    connect(module.engine::<T>(), crm).writer(Arc::new($writer::<T>::new(crm.clone())));
+                Ok(module.both_ways(engine, T::CONFLICTS).build()?)
             }
 
             /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
@@ -55,7 +57,8 @@ macro_rules! both_ways {
                     + WritebackStore
                     + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
             {
-                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
+                let engine = module.engine::<T>().writer(Arc::new($writer::<T>::new(crm.clone())));
+                let engine = module.both_ways(engine, T::CONFLICTS);
                 crate::$module::drain_by(module, engine, crm, subscription)
             }
 
