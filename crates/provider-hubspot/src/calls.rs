@@ -69,23 +69,48 @@ impl HubspotClient {
         properties: &[String],
         ids: &[HubspotId],
     ) -> Result<Vec<Row>, CallError> {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        self.batch_read_by("read records by id", path, properties, None, &ids).await
+    }
+
+    /// Records by a property with unique values, which is sent along. What is not there is not in the answer.
+    pub(crate) async fn batch_read_by_key(
+        &self,
+        path: &str,
+        property: &str,
+        keys: &[String],
+    ) -> Result<Vec<Row>, CallError> {
+        let properties = [property.to_owned()];
+        self.batch_read_by("read records by key", path, &properties, Some(property), keys).await
+    }
+
+    async fn batch_read_by(
+        &self,
+        call: &'static str,
+        path: &str,
+        properties: &[String],
+        id_property: Option<&str>,
+        ids: &[String],
+    ) -> Result<Vec<Row>, CallError> {
         #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
         struct Inputs<'a> {
             properties: &'a [String],
-            inputs: Vec<Input>,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            id_property: Option<&'a str>,
+            inputs: Vec<Input<'a>>,
         }
         #[derive(Serialize)]
-        struct Input {
-            id: String,
+        struct Input<'a> {
+            id: &'a str,
         }
 
         let mut rows = Vec::with_capacity(ids.len());
         for ids in ids.chunks(BATCH) {
-            let inputs = ids.iter().map(|id| Input { id: id.to_string() }).collect();
-            let request =
-                ApiRequest::post("read records by id", format!("{}/{path}/batch/read", self.crm("objects")))
-                    .json(&Inputs { properties, inputs })
-                    .map_err(CallError::Http)?;
+            let inputs = ids.iter().map(|id| Input { id }).collect();
+            let request = ApiRequest::post(call, format!("{}/{path}/batch/read", self.crm("objects")))
+                .json(&Inputs { properties, id_property, inputs })
+                .map_err(CallError::Http)?;
             rows.extend(self.read(request, Batch::parse).await?.rows);
         }
         Ok(rows)

@@ -3,6 +3,7 @@
 mod body;
 mod calls;
 mod links;
+mod made;
 mod outcome;
 #[cfg(test)]
 mod roundtrip;
@@ -12,7 +13,10 @@ use std::marker::PhantomData;
 
 use async_trait::async_trait;
 use provider_http::{Delivery, DeliveryRow};
-use sync_core::{FieldSet, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version, Written};
+use sync_core::{
+    ExternalId, FieldSet, LocalId, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version,
+    Written,
+};
 
 use crate::ToHubspot;
 use crate::client::HubspotClient;
@@ -101,7 +105,7 @@ fn prepare<T: ToHubspot>(
     at: usize,
     write: &RemoteWrite<T>,
 ) -> Result<Row, Written> {
-    let own = |id: &sync_core::ExternalId| {
+    let own = |id: &ExternalId| {
         HubspotId::parse(id.as_str()).ok_or_else(|| Written::Refused {
             code: "MALFORMED_ID".to_owned(),
             reason: "this is no hubspot id".to_owned(),
@@ -161,6 +165,14 @@ impl<T: ToHubspot> RemoteWriter<T> for HubspotWriter<T> {
 
     fn creates_by_key(&self) -> bool {
         T::KEY.is_some()
+    }
+
+    async fn find_made(
+        &self,
+        _: &Subscription,
+        keys: &[LocalId],
+    ) -> Result<Vec<Option<ExternalId>>, SourceError> {
+        made::find::<T>(&self.client, keys).await
     }
 
     async fn write_many(

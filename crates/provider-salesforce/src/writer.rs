@@ -2,6 +2,7 @@
 
 mod body;
 mod calls;
+mod made;
 mod outcome;
 #[cfg(test)]
 mod roundtrip;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use provider_http::{Delivery, DeliveryRow};
 use sync_core::{
-    FieldSet, Jitter, RandomJitter, RemoteOp, RemoteWrite, RemoteWriter, SourceError, Subscription, Version,
-    Written,
+    ExternalId, FieldSet, Jitter, LocalId, RandomJitter, RemoteOp, RemoteWrite, RemoteWriter, SourceError,
+    Subscription, Version, Written,
 };
 
 use crate::ToSalesforce;
@@ -131,7 +132,7 @@ fn prepare<T: ToSalesforce>(
         code: "MALFORMED_ID".to_owned(),
         reason: "this is no salesforce id of this object".to_owned(),
     };
-    let own = |id: &sync_core::ExternalId| SalesforceId::parse(id.as_str()).ok_or_else(refuse_id);
+    let own = |id: &ExternalId| SalesforceId::parse(id.as_str()).ok_or_else(refuse_id);
     let (action, parent) = match &write.op {
         RemoteOp::Create { key, record, fields } => {
             key_field::<T>(object)?;
@@ -185,6 +186,14 @@ impl<T: ToSalesforce> RemoteWriter<T> for SalesforceWriter<T> {
 
     fn creates_by_key(&self) -> bool {
         T::KEY.is_some()
+    }
+
+    async fn find_made(
+        &self,
+        _: &Subscription,
+        keys: &[LocalId],
+    ) -> Result<Vec<Option<ExternalId>>, SourceError> {
+        made::find::<T>(&self.client, keys).await
     }
 
     async fn write_many(

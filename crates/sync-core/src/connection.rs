@@ -4,7 +4,9 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 
+use crate::run::names;
 use crate::{ConnectionKey, HolderId, Provider};
 
 /// The name of a key that secrets are sealed with, e.g. `2026-11`.
@@ -36,44 +38,9 @@ impl fmt::Debug for Sealed {
     }
 }
 
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[non_exhaustive]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// Every one, in order.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The word it is stored and shown by.
-            #[must_use]
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-
-            /// The one of this word.
-            #[must_use]
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|known| known.as_str() == word)
-            }
-        }
-
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-words! {
+names! {
     /// Whether a connection can be used.
+    #[non_exhaustive]
     ConnectionStatus {
         /// Somebody began to connect it and has not finished.
         Pending = "pending",
@@ -86,8 +53,9 @@ words! {
     }
 }
 
-words! {
+names! {
     /// Why a grant ended.
+    #[non_exhaustive]
     EndCause {
         /// The provider says that it was revoked or has run out.
         Revoked = "revoked",

@@ -23,11 +23,6 @@ names! {
     }
 }
 
-impl Lane {
-    /// Every lane.
-    pub const ALL: [Self; 3] = [Self::Inbound, Self::Change, Self::Outbound];
-}
-
 /// One event of the outbox.
 ///
 /// As JSON it is one flat object; see [`Serialize`]: `id`, `lane`, `kind`, `tenant` and `connection` where there is

@@ -18,6 +18,9 @@ macro_rules! names {
         }
 
         impl $type {
+            /// Every one, in order.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
             /// The name in tables and JSON.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
@@ -28,6 +31,12 @@ macro_rules! names {
             #[must_use]
             pub fn parse(name: &str) -> Option<Self> {
                 match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
             }
         }
     };

@@ -12,7 +12,7 @@ use crate::{EntityStore, Loopback, OwnFingerprints, SyncModule, WiringError};
 /// Both directions of one provider's entities.
 #[cfg(any(feature = "provider-salesforce", feature = "provider-hubspot"))]
 macro_rules! both_ways {
-    ($feature:literal, $product:literal, $module:ident, $client:ident, $writer:ident, $entity:ident) => {
+    ($feature:literal, $product:literal, $module:ident, $client:ident, $fetcher:ident, $writer:ident, $entity:ident) => {
         #[doc = concat!("An entity that is read from ", $product, " and edited here as well.")]
         #[cfg(feature = $feature)]
         pub mod $module {
@@ -20,7 +20,7 @@ macro_rules! both_ways {
 
             use sync_core::{ExecuteSync, TableEntity, WriteBack, WritebackStore};
 
-            use crate::$module::{connect, $client, $entity, $writer};
+            use crate::$module::{PROVIDER, connect, $client, $entity, $fetcher, $writer};
             use crate::{EntityStore, OwnFingerprints, SyncModule, WiringError};
 
             /// An engine that reads `T` and does not overwrite what waits to be sent; the conflict rules of its YAML
@@ -36,7 +36,9 @@ macro_rules! both_ways {
                 T: TableEntity + $entity,
                 S: EntityStore<T> + WritebackStore + OwnFingerprints,
             {
-                Ok(module.both_ways(connect(module.engine::<T>(), crm), T::CONFLICTS).build()?)
+                let engine =
+                    connect(module.engine::<T>(), crm).writer(Arc::new($writer::<T>::new(crm.clone())));
+                Ok(module.both_ways(engine, T::CONFLICTS).build()?)
             }
 
             /// Applies what this account's calls said of `T`, without overwriting what waits to be sent.
@@ -56,7 +58,8 @@ macro_rules! both_ways {
                     + OwnFingerprints
                     + sync_core::WebhookInbox<<S as sync_core::UnitOfWork>::Tx>,
             {
-                let engine = module.both_ways(module.engine::<T>(), T::CONFLICTS);
+                let engine = module.engine::<T>().writer(Arc::new($writer::<T>::new(crm.clone())));
+                let engine = module.both_ways(engine, T::CONFLICTS);
                 crate::$module::drain_by(module, engine, crm, subscription)
             }
 
@@ -73,16 +76,27 @@ macro_rules! both_ways {
                 S: EntityStore<T> + WritebackStore + OwnFingerprints,
             {
                 let writer = Arc::new($writer::<T>::new(crm.clone()));
-                module.writeback(engine(module, crm)?, writer, T::CONFLICTS)
+                // A record that has left the feed's filters is sent all the same: its row is here.
+                let any =
+                    crate::fields::contracted(module, Arc::new($fetcher::<T>::new(crm.clone())), PROVIDER);
+                Ok(module.writeback(engine(module, crm)?, writer, T::CONFLICTS)?.fetcher(any))
             }
         }
     };
 }
 
 #[cfg(feature = "provider-salesforce")]
-both_ways!("provider-salesforce", "Salesforce", salesforce, SalesforceClient, SalesforceWriter, ToSalesforce);
+both_ways!(
+    "provider-salesforce",
+    "Salesforce",
+    salesforce,
+    SalesforceClient,
+    SalesforceFetcher,
+    SalesforceWriter,
+    ToSalesforce
+);
 #[cfg(feature = "provider-hubspot")]
-both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotWriter, ToHubspot);
+both_ways!("provider-hubspot", "HubSpot", hubspot, HubspotClient, HubspotFetcher, HubspotWriter, ToHubspot);
 
 impl<S: WritebackStore + OwnFingerprints> SyncModule<S> {
     /// Lets an engine respect changes of the application's own that wait to be sent. Give every engine of an entity

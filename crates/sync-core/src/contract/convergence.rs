@@ -43,9 +43,9 @@ where
 {
     let asked = std::env::var("HEXSYNC_STORIES").ok().and_then(|n| n.parse().ok());
     let n_stories = asked.unwrap_or(match (f.statements(), F::CONCURRENT) {
-        (None, _) => 60,
-        (_, true) => 6,
-        (_, false) => 20,
+        (None, _) => 300,
+        (_, true) => 8,
+        (_, false) => 40,
     });
     let first = std::env::var("HEXSYNC_STORY").ok().and_then(|n| n.parse().ok()).unwrap_or(1_u64);
     for seed in first..first + n_stories {
@@ -213,6 +213,7 @@ where
             .sink(Arc::clone(&self.sink))
             .loopback(Arc::clone(&self.loopback) as _)
             .local_changes(WritebackPorts::of(self.f.store()), self.policy)
+            .writer(Arc::clone(&self.crm) as _)
             .clock(Arc::clone(&self.clock) as _)
             .options(EngineOptions { batch_size: 3.try_into().unwrap(), ..EngineOptions::default() })
             .build()

@@ -227,6 +227,17 @@ impl RemoteWriter<Sample> for SimCrm {
         self.creates_by_key
     }
 
+    async fn find_made(
+        &self,
+        _subscription: &Subscription,
+        keys: &[LocalId],
+    ) -> Result<Vec<Option<ExternalId>>, SourceError> {
+        let state = self.lock();
+        let is_live = |id: &&ExternalId| matches!(state.records.get(*id), Some((_, Some(_))));
+        let find = |key: &LocalId| state.by_key.get(key).filter(|_| self.creates_by_key).filter(is_live);
+        Ok(keys.iter().map(|key| find(key).cloned()).collect())
+    }
+
     async fn write_many(
         &self,
         _subscription: &Subscription,

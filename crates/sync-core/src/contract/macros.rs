@@ -439,6 +439,7 @@ macro_rules! writer_contract {
                 created_is_told_from_changed,
                 refused_record_holds_up_no_other,
                 create_again_finds_the_record,
+                made_records_are_found_by_key,
                 update_again_changes_nothing,
                 archive_again_is_no_error,
                 fields_not_named_stay,

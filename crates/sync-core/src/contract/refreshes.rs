@@ -141,7 +141,7 @@ pub async fn ended_grant_is_dead<F: ConnectionFixture>(f: F) {
     connect(&f, &grant(&key("acme"), 0)).await;
     for cause in EndCause::ALL {
         let detail = Some("Ünïcode 🦀 'quoted'".to_owned());
-        let end = GrantEnd { cause: *cause, code: "invalid_grant".into(), detail, at: at(7) };
+        let end = GrantEnd { cause, code: "invalid_grant".into(), detail, at: at(7) };
         let (lease, _) = held(take(&f, "a", 1).await);
         let (store, ports) = (f.store(), f.refreshes());
         commit(&*store, async |tx| ports.end_grant(tx, &key("acme"), &lease, &end).await.unwrap()).await;

@@ -107,6 +107,24 @@ pub async fn create_again_finds_the_record<F: WriterFixture>(f: F) {
     assert_eq!(f.live().await.len(), 2);
 }
 
+/// What creates have made is found by our keys, in order; what is not live is not found.
+pub async fn made_records_are_found_by_key<F: WriterFixture>(f: F) {
+    let (writer, subscription) = (f.writer(), f.subscription());
+    assert_eq!(writer.find_made(&subscription, &[]).await.unwrap(), []);
+    let many = F::ROWS_PER_CALL + 2;
+    let writes: Vec<_> = (0..many).map(|n| create(&f, n)).collect();
+    let made: Vec<ExternalId> = write(&f, &writes).await.iter().map(done).collect();
+    done(&write(&f, &[archive(&made[1])]).await[0]);
+    let mut keys: Vec<LocalId> = (0..many).rev().map(key).collect();
+    keys.insert(1, LocalId::new(TEXTS[0]));
+    let mut expected: Vec<Option<ExternalId>> = made.into_iter().rev().map(Some).collect();
+    expected[many - 2] = None;
+    expected.insert(1, None);
+    let live = f.live().await;
+    assert_eq!(writer.find_made(&subscription, &keys).await.unwrap(), expected);
+    assert_eq!(f.live().await, live, "looking changes nothing");
+}
+
 /// INV-WRI-3: the same update again leaves the record as after the first.
 pub async fn update_again_changes_nothing<F: WriterFixture>(f: F) {
     let seeded = f.seed(1).await;
@@ -286,9 +304,12 @@ fn intent<T>(op: RemoteOp<T>) -> RemoteWrite<T> {
     RemoteWrite { intent: IntentId(Uuid::now_v7()), op }
 }
 
+fn key(n: usize) -> LocalId {
+    LocalId::from(Uuid::from_u128(n as u128 + 1))
+}
+
 fn create<F: WriterFixture>(f: &F, n: usize) -> RemoteWrite<F::Record> {
-    let key = LocalId::from(Uuid::from_u128(n as u128 + 1));
-    intent(RemoteOp::Create { key, record: f.sample(n), fields: f.writer().writable() })
+    intent(RemoteOp::Create { key: key(n), record: f.sample(n), fields: f.writer().writable() })
 }
 
 fn update<F: WriterFixture>(

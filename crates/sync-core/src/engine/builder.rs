@@ -7,8 +7,9 @@ use crate::writeback::PendingEdits;
 use crate::{
     Canonical, ChangeEmitter, ChangeMiddleware, ChangeSource, Clock, ConflictPolicy, ContractedFields,
     CustomFieldPolicy, DeepEqualDiffer, FieldCatalog, FieldDiffer, HolderId, IdGenerator, Jitter,
-    LayeredSource, LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RunRecorder, Store,
-    StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox, WritebackPorts,
+    LayeredSource, LoopbackFingerprintStore, Provider, RandomJitter, RecordFetcher, RemoteWriter,
+    RunRecorder, Store, StorePorts, SyncSink, SystemClock, TimeOrderedIds, UnitOfWork, WebhookInbox,
+    WritebackPorts,
 };
 
 /// Makes the middleware of the entity's contracts, once the store is known.
@@ -30,6 +31,7 @@ pub struct ExecuteSyncBuilder<T: Canonical, S: UnitOfWork> {
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
     fetcher: Option<Arc<dyn RecordFetcher<T>>>,
     pending: Option<PendingEdits<S>>,
+    writer: Option<Arc<dyn RemoteWriter<T>>>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn IdGenerator>,
     jitter: Arc<dyn Jitter>,
@@ -55,6 +57,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             loopback: None,
             fetcher: None,
             pending: None,
+            writer: None,
             clock: Arc::new(SystemClock),
             ids: Arc::new(TimeOrderedIds),
             jitter: Arc::new(RandomJitter),
@@ -173,6 +176,15 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
         self
     }
 
+    /// Asks this writer, before a run takes anything in, what creates whose answer was lost have made, so that a record
+    /// that was made here does not come in as another one. For a CRM that makes records by our key, beside
+    /// [`local_changes`](Self::local_changes). None by default.
+    #[must_use]
+    pub fn writer(mut self, writer: Arc<dyn RemoteWriter<T>>) -> Self {
+        self.writer = Some(writer);
+        self
+    }
+
     /// The clock. The machine's by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
@@ -249,6 +261,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSyncBuilder<T, S> {
             loopback: self.loopback,
             fetcher: self.fetcher,
             pending: self.pending,
+            writer: self.writer,
             holder: self.holder.unwrap_or_else(|| default_holder(self.ids.as_ref())),
             clock: self.clock,
             ids: self.ids,

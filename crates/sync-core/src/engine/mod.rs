@@ -1,6 +1,6 @@
 //! The engine: one run of one subscription, told top to bottom.
 //!
-//! [`ExecuteSync::execute`] opens a run, tries parked changes again, then takes batch after batch from the
+//! [`ExecuteSync::execute`] opens a run, finds out what creates in doubt have made, tries parked changes again, then takes batch after batch from the
 //! source: echoes are told, rows found, differences decided, rows written, items recorded, events
 //! emitted and the cursor moved, in one transaction per batch; at last the books are checked and the run is
 //! closed.
@@ -47,8 +47,8 @@ pub(crate) use self::split::{Rows, Writer};
 use crate::writeback::PendingEdits;
 use crate::{
     Canonical, Change, ChangeSource, Clock, ContractedFields, ExternalId, FieldDiffer, HolderId, IdGenerator,
-    Jitter, LayeredSource, LoopbackFingerprintStore, RecordFetcher, Retry, SourceError, StoreError,
-    StorePorts, SyncError, SyncSink, UnitOfWork,
+    Jitter, LayeredSource, LoopbackFingerprintStore, RecordFetcher, RemoteWriter, Retry, SourceError,
+    StoreError, StorePorts, SyncError, SyncSink, UnitOfWork,
 };
 
 /// Syncs one entity into one store. Made by [`ExecuteSync::builder`]; shared freely, one run per
@@ -61,7 +61,8 @@ pub struct ExecuteSync<T: Canonical, S: UnitOfWork> {
     pub(crate) differ: Arc<dyn FieldDiffer<T>>,
     loopback: Option<Arc<dyn LoopbackFingerprintStore<T>>>,
     pub(crate) fetcher: Option<Arc<dyn RecordFetcher<T>>>,
-    pending: Option<PendingEdits<S>>,
+    pub(crate) pending: Option<PendingEdits<S>>,
+    pub(crate) writer: Option<Arc<dyn RemoteWriter<T>>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdGenerator>,
     pub(crate) jitter: Arc<dyn Jitter>,
@@ -85,6 +86,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
 
     /// The run between its opening and its end.
     async fn drive(&self, run: &mut ActiveRun, request: &RunRequest<T>) -> Result<(), RunFailure> {
+        self.settle_doubts(run, request).await?;
         self.retry_parked(run, request).await?;
         let source = self.source_of(request)?;
         let cursor = match request.mode {

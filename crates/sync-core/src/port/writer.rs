@@ -105,6 +105,17 @@ pub trait RemoteWriter<T: Send + Sync + 'static>: Send + Sync {
     /// Whether a create that is tried again finds the record the first try made.
     fn creates_by_key(&self) -> bool;
 
+    /// The records that creates with these keys have made, in order: `None` where the CRM has no live one, or finds none
+    /// by a key of ours. Changes nothing.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the provider can't be asked.
+    async fn find_made(
+        &self,
+        subscription: &Subscription,
+        keys: &[LocalId],
+    ) -> Result<Vec<Option<ExternalId>>, SourceError>;
+
     /// Writes the records. Each is named once.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use super::stance::{Asked, Stance, instant_of};
 use crate::{
     Canonical, ChangedFields, Conflict, ConflictKind, ConflictPolicy, DeleteEvidence, EditId, EditOperation,
     ExternalId, Fetched, FieldSet, FoldedEdit, FoldedField, Intent, IntentId, LocalEdit, LocalId, LocalRow,
-    RemoteOp, Standing, Verdict, Version, field_index,
+    RemoteOp, Standing, Verdict, Version, field_index, is_placeholder,
 };
 
 /// A record whose edits are due.
@@ -19,6 +19,14 @@ pub(super) struct Claim<T> {
     pub standing: Option<Standing>,
     pub conflicts: Vec<Conflict>,
     pub row: Option<LocalRow<T>>,
+}
+
+impl<T> Claim<T> {
+    /// Our key of the record, by which a CRM that can makes it or finds it.
+    pub(super) fn key(&self) -> LocalId {
+        let own = self.row.as_ref().map(|row| row.local_id.clone());
+        own.unwrap_or_else(|| LocalId::new(self.folded.external_id.as_str()))
+    }
 }
 
 /// What will be done about it.
@@ -88,25 +96,24 @@ pub(super) fn restrict(edits: Vec<LocalEdit>, standing: Option<&Standing>) -> Ve
 
 impl<T: Canonical> Step<T> {
     pub(super) fn decide(claim: Claim<T>, fetched: Option<Fetched<T>>, rules: &Rules<'_>) -> Self {
-        let mut step = Self {
-            claim,
-            what: What::Settle,
-            remote: None,
-            held: BTreeSet::new(),
-            taken: BTreeSet::new(),
-            asks: Vec::new(),
-            notes: Vec::new(),
-        };
+        let mut step = Self::undecided(claim);
         step.what = match (step.claim.folded.operation, fetched) {
-            (None, _) => What::Settle,
+            // Of what the CRM never had, nothing is left.
+            (None, _) if is_placeholder(&step.claim.folded.external_id) => What::Settle,
             (Some(EditOperation::Create), _) => step.create(rules),
-            (Some(_), None) => wait("no_answer", "the CRM gave no answer for the record"),
-            (Some(_), Some(Fetched::Unreadable(unreadable))) => wait("unreadable", &unreadable.reason),
+            (_, None) => wait("no_answer", "the CRM gave no answer for the record"),
+            (_, Some(Fetched::Unreadable(unreadable))) => wait("unreadable", &unreadable.reason),
+            (None, Some(Fetched::Outside)) => What::Settle,
             (Some(_), Some(Fetched::Outside)) => {
                 wait("outside", "the filters of the feed leave the record out")
             }
             (Some(EditOperation::Update), Some(Fetched::Gone(evidence))) => step.gone(evidence, rules),
-            (Some(EditOperation::Delete), Some(Fetched::Gone(evidence))) => What::DeleteHere(evidence),
+            (None | Some(EditOperation::Delete), Some(Fetched::Gone(evidence))) => What::DeleteHere(evidence),
+            // The edits were taken back. What came in meanwhile was left out on their account, so it is taken now.
+            (None, Some(Fetched::Found { record, version })) => {
+                step.remote = Some((record, version));
+                What::Settle
+            }
             (Some(EditOperation::Update), Some(Fetched::Found { record, version })) => {
                 let what = step.update(&record, version, rules);
                 step.remote = Some((record, version));
@@ -119,6 +126,19 @@ impl<T: Canonical> Step<T> {
             }
         };
         step
+    }
+
+    /// Nothing is known yet but what is claimed.
+    pub(super) const fn undecided(claim: Claim<T>) -> Self {
+        Self {
+            claim,
+            what: What::Settle,
+            remote: None,
+            held: BTreeSet::new(),
+            taken: BTreeSet::new(),
+            asks: Vec::new(),
+            notes: Vec::new(),
+        }
     }
 
     fn stance<'a>(&'a self, rules: &'a Rules<'_>, version: Option<Version>) -> Stance<'a> {
@@ -208,11 +228,7 @@ impl<T: Canonical> Step<T> {
                 changed.push(T::FIELDS[field].name, crate::FieldValue::Null, value.to_owned());
             }
         }
-        let key = self
-            .claim
-            .row
-            .as_ref()
-            .map_or_else(|| LocalId::new(self.claim.folded.external_id.as_str()), |row| row.local_id.clone());
+        let key = self.claim.key();
         let intent = self.intent(rules, EditOperation::Create, changed);
         What::Send { op: RemoteOp::Create { key, record, fields: sent }, intent }
     }
@@ -312,7 +328,8 @@ impl<T: Canonical> Step<T> {
         }
     }
 
-    /// What the CRM will hold once the write is through, to tell its echo.
+    /// What the CRM will hold once the write is through, to tell its echo. Of a write in doubt that counts no longer, what
+    /// the CRM holds: should somebody make of the record what that write would have made of it, that is no echo.
     pub(super) fn expected(&self) -> Option<(ExternalId, T)> {
         match (&self.what, &self.remote) {
             (What::Send { op: RemoteOp::Update { id, .. }, intent }, Some((remote, _))) => {
@@ -321,6 +338,10 @@ impl<T: Canonical> Step<T> {
                     fields::set(&mut image, &change.field, &change.to);
                 }
                 Some((id.clone(), image))
+            }
+            (What::Settle, Some((remote, _))) => {
+                self.claim.standing.as_ref()?.intent.as_ref()?;
+                Some((self.claim.folded.external_id.clone(), remote.clone()))
             }
             _ => None,
         }

@@ -1,7 +1,7 @@
 //! Fields by the names of the audit.
 
 use crate::custom::CUSTOM_PREFIX;
-use crate::{Canonical, ExternalId, FieldKind, FieldValue, ValueRef, field_index, is_placeholder};
+use crate::{Canonical, ExternalId, FieldKind, FieldValue, LocalEdit, ValueRef, field_index, is_placeholder};
 
 /// What a record holds; null where it has no such field.
 pub(crate) fn get<T: Canonical>(record: &T, name: &str) -> FieldValue {
@@ -31,5 +31,15 @@ pub(crate) fn placeholder_in<T: Canonical>(name: &str, value: ValueRef<'_>) -> O
     match value {
         ValueRef::Text(text) if is_link => Some(ExternalId::from(text)).filter(is_placeholder),
         _ => None,
+    }
+}
+
+/// Takes edits of a record, in order, back: what it held before the first of them.
+pub(super) fn take_back<'a, T: Canonical>(
+    record: &mut T,
+    edits: impl IntoIterator<Item = &'a LocalEdit, IntoIter: DoubleEndedIterator>,
+) {
+    for change in edits.into_iter().rev().flat_map(|edit| edit.edit.fields.iter()) {
+        set(record, &change.field, &change.from);
     }
 }

@@ -3,18 +3,17 @@
 use std::collections::{HashMap, HashSet};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::decide::{Claim, Rules, Step, What, restrict};
 use super::fate::Fate;
 use super::fields;
-use super::record::RecordError;
+use super::record::Recording;
 use crate::engine::ActiveRun;
 use crate::{
     BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,
     Fetched, LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport,
-    RunRequest, SourceError, Standing, StoreError, SyncError, UnitOfWork, Version, WriteRecorder,
-    WritebackPorts, Written, fold_edits,
+    RunRequest, Scope, SourceError, Standing, StoreError, SyncError, SyncSink, UnitOfWork, Version,
+    WriteRecorder, WritebackPorts, Written, fold_edits, is_placeholder,
 };
 
 /// How outbound runs behave.
@@ -84,6 +83,14 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
     #[must_use]
     pub fn recorder(mut self, recorder: Arc<dyn WriteRecorder<T, S::Tx>>) -> Self {
         self.recorder = Some(recorder);
+        self
+    }
+
+    /// Looks at what the CRM holds through this fetcher, in place of the engine's: one without the filters of the feed,
+    /// so that records are sent as well that have left them.
+    #[must_use]
+    pub fn fetcher(mut self, fetcher: Arc<dyn RecordFetcher<T>>) -> Self {
+        self.fetcher = fetcher;
         self
     }
 
@@ -161,28 +168,14 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
     async fn claims(
         &self,
         tx: &mut S::Tx,
-        scope: &crate::Scope,
+        scope: &Scope,
     ) -> Result<(Vec<Claim<T>>, HashMap<ExternalId, ExternalId>), StoreError> {
         let (now, limit) = (self.engine.clock.now(), self.options.batch_size.get());
         let edits = self.ports.changes.due_edits(tx, scope, now, limit).await?;
         if edits.is_empty() {
             return Ok((Vec::new(), HashMap::new()));
         }
-        let ids: Vec<ExternalId> = fold_edits(&edits).into_iter().map(|folded| folded.external_id).collect();
-        let rows = self.engine.sink.find_many(tx, scope, &ids).await?;
-        let standings = self.ports.changes.standings(tx, scope, &ids).await?;
-        let conflicts = self.ports.conflicts.conflicts_of(tx, scope, &ids).await?;
-        let mut claims = Vec::with_capacity(ids.len());
-        for (id, row) in ids.iter().zip(rows) {
-            let standing = standings.iter().find(|standing| standing.external_id == *id).cloned();
-            let own: Vec<LocalEdit> =
-                edits.iter().filter(|edit| edit.edit.external_id == *id).cloned().collect();
-            let last = own.last().map(|edit| edit.id).unwrap_or_default();
-            let own = restrict(own, standing.as_ref());
-            let Some(folded) = fold_edits(&own).pop() else { continue };
-            let conflicts = conflicts.iter().filter(|c| c.external_id == *id).cloned().collect();
-            claims.push(Claim { folded, edits: own, last, standing, conflicts, row });
-        }
+        let claims = claims_of(tx, scope, &*self.engine.sink, &self.ports, &edits).await?;
         let parents = placeholders(&claims);
         let adopted = match parents.is_empty() {
             true => Vec::new(),
@@ -213,7 +206,9 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         failpoint!("outbound.intended");
         let (fates, broken) = self.send(run, request, &steps).await?;
         failpoint!("outbound.sent");
-        self.record_round(run, &steps, &fates).await?;
+        let (engine, ports) = (&self.engine, &self.ports);
+        let recording = Recording { engine, ports, stale_attempts: self.options.stale_attempts };
+        recording.round(run, &steps, &fates).await?;
         broken.map_or(Ok(()), |error| Err(error.into()))
     }
 
@@ -267,7 +262,8 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             })
         };
         let standings: Vec<Standing> = steps.iter().filter_map(standing).collect();
-        if standings.is_empty() {
+        let echoes: Vec<(ExternalId, T)> = steps.iter().filter_map(Step::expected).collect();
+        if standings.is_empty() && echoes.is_empty() {
             return Ok(());
         }
         let ports = &self.engine.ports;
@@ -276,7 +272,6 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         self.ports.changes.put_standings(&mut tx, &run.scope, &standings).await?;
         let used: Vec<ConflictId> = steps.iter().flat_map(Step::used_decisions).collect();
         self.ports.conflicts.close_conflicts(&mut tx, &run.scope, &used, self.engine.clock.now()).await?;
-        let echoes: Vec<(ExternalId, T)> = steps.iter().filter_map(Step::expected).collect();
         if let (Some(recorder), false) = (&self.recorder, echoes.is_empty())
             && let Err(error) = recorder.record_writes(&mut tx, &run.scope, &echoes).await
         {
@@ -370,39 +365,6 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             }
         }
     }
-
-    async fn record_round(
-        &self,
-        run: &mut ActiveRun,
-        steps: &[Step<T>],
-        fates: &[Fate],
-    ) -> Result<(), RunFailure> {
-        let mut attempt = 0;
-        loop {
-            let error = match self.record(run, steps, fates).await {
-                Ok(committed) => {
-                    run.absorb(committed);
-                    return Ok(());
-                }
-                Err(RecordError::InDoubt(error, committed)) => {
-                    if self.engine.was_committed_after_all(run, &committed, error, &mut attempt).await? {
-                        run.absorb(*committed);
-                        return Ok(());
-                    }
-                    continue;
-                }
-                Err(RecordError::Store(error)) => error,
-            };
-            if !self.engine.waited_for_store(&error, &mut attempt).await {
-                return Err(error.into());
-            }
-        }
-    }
-
-    /// How long a record waits after a failure.
-    pub(super) fn wait_after(&self, attempts: u32, after: Option<Duration>) -> Duration {
-        self.engine.retry_wait(attempts).max(after.unwrap_or_default())
-    }
 }
 
 impl<T: Canonical> Step<T> {
@@ -412,10 +374,36 @@ impl<T: Canonical> Step<T> {
     }
 }
 
+/// Edits by record, with everything that is known of it.
+pub(super) async fn claims_of<T: Canonical, S: UnitOfWork>(
+    tx: &mut S::Tx,
+    scope: &Scope,
+    sink: &dyn SyncSink<T, S::Tx>,
+    ports: &WritebackPorts<S>,
+    edits: &[LocalEdit],
+) -> Result<Vec<Claim<T>>, StoreError> {
+    let ids: Vec<ExternalId> = fold_edits(edits).into_iter().map(|folded| folded.external_id).collect();
+    let rows = sink.find_many(tx, scope, &ids).await?;
+    let standings = ports.changes.standings(tx, scope, &ids).await?;
+    let conflicts = ports.conflicts.conflicts_of(tx, scope, &ids).await?;
+    let mut claims = Vec::with_capacity(ids.len());
+    for (id, row) in ids.iter().zip(rows) {
+        let standing = standings.iter().find(|standing| standing.external_id == *id).cloned();
+        let own: Vec<LocalEdit> = edits.iter().filter(|edit| edit.edit.external_id == *id).cloned().collect();
+        let last = own.last().map(|edit| edit.id).unwrap_or_default();
+        let own = restrict(own, standing.as_ref());
+        let Some(folded) = fold_edits(&own).pop() else { continue };
+        let conflicts = conflicts.iter().filter(|c| c.external_id == *id).cloned().collect();
+        claims.push(Claim { folded, edits: own, last, standing, conflicts, row });
+    }
+    Ok(claims)
+}
+
 /// Records that are looked up before they are decided: those that the CRM has.
 fn to_fetch<T>(claims: &[Claim<T>]) -> Vec<ExternalId> {
-    let known = |claim: &&Claim<T>| {
-        matches!(claim.folded.operation, Some(EditOperation::Update | EditOperation::Delete))
+    let known = |claim: &&Claim<T>| match claim.folded.operation {
+        Some(operation) => operation != EditOperation::Create,
+        None => !is_placeholder(&claim.folded.external_id),
     };
     claims.iter().filter(known).map(|claim| claim.folded.external_id.clone()).collect()
 }

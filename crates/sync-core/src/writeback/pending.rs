@@ -178,9 +178,7 @@ impl Pending {
             Verdict::Local | Verdict::Agreed => Reception::Skip(DELETED_HERE.into()),
             Verdict::Remote => {
                 if let Some(image) = image {
-                    for edited in &self.folded.fields {
-                        fields::set(image, &edited.field, &edited.from);
-                    }
+                    fields::take_back(image, &self.edits);
                 }
                 self.give_up();
                 Reception::Apply

@@ -6,16 +6,17 @@ use std::time::Duration;
 use super::decide::{Step, What};
 use super::editor::operation_of;
 use super::fate::{Fate, item, waits_for};
-use super::{WriteBack, fields};
+use super::fields;
 use crate::engine::{ActiveRun, Committed, Rows, Writer, count};
 use crate::{
-    Adoption, Canonical, ChangeEvent, ChangedFields, Coverage, EditOperation, EventId, ExternalId,
-    FoldedEdit, ItemStatus, LocalEdit, LocalId, LocalRow, Merge, Operation, Record, Remainder, RunItem,
-    SinkError, Standing, StoreError, UnitOfWork, Upsert, Version, fold_edits, is_placeholder, record_to_json,
+    Adoption, Canonical, ChangeEvent, ChangedFields, Coverage, EditOperation, EventId, ExecuteSync,
+    ExternalId, FoldedEdit, ItemStatus, LocalEdit, LocalId, LocalRow, Merge, Operation, Record, Remainder,
+    RunFailure, RunItem, SinkError, Standing, StoreError, UnitOfWork, Upsert, Version, WritebackPorts,
+    fold_edits, is_placeholder, record_to_json,
 };
 
 /// Why nothing was recorded.
-pub(super) enum RecordError {
+enum RecordError {
     Store(StoreError),
     InDoubt(StoreError, Box<Committed>),
 }
@@ -51,8 +52,50 @@ pub(super) struct Outcome<T> {
     pub(super) failure: Option<(String, String)>,
 }
 
-impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
-    pub(super) async fn record(
+/// What batches are recorded with.
+pub(super) struct Recording<'a, T: Canonical, S: UnitOfWork> {
+    pub(super) engine: &'a ExecuteSync<T, S>,
+    pub(super) ports: &'a WritebackPorts<S>,
+    /// How often a record is decided again at once.
+    pub(super) stale_attempts: u32,
+}
+
+impl<T: Canonical, S: UnitOfWork> Recording<'_, T, S> {
+    /// Records a batch, however often the store has to be asked.
+    pub(super) async fn round(
+        &self,
+        run: &mut ActiveRun,
+        steps: &[Step<T>],
+        fates: &[Fate],
+    ) -> Result<(), RunFailure> {
+        let mut attempt = 0;
+        loop {
+            let error = match self.record(run, steps, fates).await {
+                Ok(committed) => {
+                    run.absorb(committed);
+                    return Ok(());
+                }
+                Err(RecordError::InDoubt(error, committed)) => {
+                    if self.engine.was_committed_after_all(run, &committed, error, &mut attempt).await? {
+                        run.absorb(*committed);
+                        return Ok(());
+                    }
+                    continue;
+                }
+                Err(RecordError::Store(error)) => error,
+            };
+            if !self.engine.waited_for_store(&error, &mut attempt).await {
+                return Err(error.into());
+            }
+        }
+    }
+
+    /// How long a record waits after a failure.
+    fn wait_after(&self, attempts: u32, after: Option<Duration>) -> Duration {
+        self.engine.retry_wait(attempts).max(after.unwrap_or_default())
+    }
+
+    async fn record(
         &self,
         run: &ActiveRun,
         steps: &[Step<T>],
@@ -212,9 +255,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
                 if let (Some((remote, version)), Some(row)) = (&step.remote, row) {
                     // From what both sides last agreed on: edits that came before the deletion were never sent.
                     let mut before = row.record.clone();
-                    for edited in &step.claim.folded.fields {
-                        fields::set(&mut before, &edited.field, &edited.from);
-                    }
+                    fields::take_back(&mut before, &step.claim.edits);
                     outcome.changed = self.diff(Some(&before), remote.clone());
                     outcome.operation = Operation::Restored;
                     outcome.write = Some(upsert(id, row, remote.clone(), *version, true));
@@ -223,7 +264,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             (Fate::Done { version, .. }, _) if sent == Some(EditOperation::Create) => {
                 self.created(&mut outcome, step, row, edits, *version, renamed);
             }
-            _ if step.claim.folded.operation == Some(EditOperation::Update) => {
+            _ if matches!(step.claim.folded.operation, None | Some(EditOperation::Update)) => {
                 let version = match fate {
                     Fate::Done { version, .. } => version.or(step.remote_version()),
                     _ => step.remote_version(),
@@ -250,7 +291,13 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         for edited in &step.claim.folded.fields {
             fields::set(&mut record, &edited.field, &edited.to);
         }
-        let told = record.clone();
+        // Told without what was edited since: that is told once the CRM has it.
+        let mut told = record.clone();
+        let since = edits.iter().copied().filter(|edit| !step.claim.folded.edits.contains(&edit.id));
+        fields::take_back(&mut told, since);
+        for edited in &step.claim.folded.fields {
+            fields::set(&mut told, &edited.field, &edited.to);
+        }
         later
             .iter()
             .flat_map(|later| &later.fields)
@@ -400,7 +447,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         }
         match fate {
             Fate::Again(reason) => {
-                let patient = attempts + 1 >= self.options.stale_attempts;
+                let patient = attempts + 1 >= self.stale_attempts;
                 let wait = if patient { self.wait_after(attempts + 1, None) } else { Duration::ZERO };
                 let failure = Some(("stale".to_owned(), (*reason).to_owned()));
                 ledger.standings.push(standing(wait, attempts + 1, None, failure));
@@ -411,7 +458,12 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
                 ledger.standings.push(standing(wait, attempts, in_doubt(), failure));
             }
             _ => {
-                let own = present.iter().filter(|edit| step.claim.folded.edits.contains(&edit.id));
+                // A record that is given up is given up with what was edited since its create was sent.
+                let is_given_up = matches!(step.what, What::GiveUp);
+                let own = present.iter().filter(|edit| {
+                    step.claim.folded.edits.contains(&edit.id)
+                        || is_given_up && edit.edit.external_id == outcome.id
+                });
                 let left = Remainder::of(own, |field| step.held.contains(field));
                 ledger.remainder.gone.extend(left.gone);
                 ledger.remainder.shrunk.extend(left.shrunk);

@@ -2,7 +2,7 @@
 
 use sync_core::*;
 
-use crate::world::{World, deal};
+use crate::world::{Answer, Deal, World, deal};
 
 async fn both_changed(rule: ConflictRule) -> World {
     let world = World::new(rule).await;
@@ -145,5 +145,28 @@ async fn record_deleted_here_and_changed_there() {
             assert_eq!(world.conflicts().await, []);
             world.check_audit("A").await;
         }
+    }
+}
+
+/// R16: a record that is restored is told from what both sides agreed on before any edit, also a field that was empty
+/// then, edited, and emptied again by the deletion.
+#[tokio::test]
+async fn restored_record_is_told_from_before_the_first_edit() {
+    for by_inbound in [true, false] {
+        let world = World::new(ConflictRule::RemoteWins).await;
+        world.shared("A", Deal { stage: None, ..deal("Big", "") }).await;
+        world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+        world.answers([Some(Answer::LostAfter)]);
+        world.outbound().await;
+        world.delete("A").await;
+        world.crm.put([("A".into(), deal("Bigger", "Won"))]);
+        world.later(100_000);
+        if by_inbound {
+            world.inbound().await;
+        } else {
+            world.outbound().await;
+        }
+        assert_eq!(world.here("A"), Some(deal("Bigger", "Won")), "{by_inbound}");
+        world.check_audit("A").await;
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use sync_core::*;
 use sync_memory::{MemoryLoopbackStore, MemoryTx};
 
-use crate::world::{Deal, World, deal};
+use crate::world::{Answer, Deal, World, deal};
 
 async fn sent() -> World {
     let mut world = World::new(ConflictRule::Ask).await;
@@ -78,5 +78,25 @@ async fn older_change_does_not_undo_our_write() {
     let late = Change::upsert("A", deal("Big", "Open")).version(older.0);
     let source = Arc::new(sync_memory::ScriptedSource::numbered([late]));
     world.engine().execute(world.request().mode(ReadMode::Full).source_override(source)).await.unwrap();
+    assert_eq!(world.here("A"), Some(deal("Big", "Won")));
+}
+
+/// A write whose answer was lost, and which counts no longer, has no echo: somebody who makes the same of the record by
+/// hand is heard.
+#[tokio::test]
+async fn write_that_counts_no_longer_has_no_echo() {
+    let mut world = World::new(ConflictRule::RemoteWins).await;
+    let long = Duration::from_secs(1_000_000);
+    world.loopback = Some(MemoryLoopbackStore::with_clock(long, Arc::clone(&world.clock) as _));
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    world.answers([Some(Answer::LostBefore)]);
+    world.outbound().await;
+    world.crm.put([("A".into(), deal("Big", "Lost"))]);
+    world.later(100_000);
+    world.outbound().await;
+    assert_eq!(world.here("A"), Some(deal("Big", "Lost")));
+    world.crm.put([("A".into(), deal("Big", "Won"))]);
+    assert_eq!(world.inbound().await.counts.updated, 1);
     assert_eq!(world.here("A"), Some(deal("Big", "Won")));
 }

@@ -158,3 +158,25 @@ async fn preview_sends_nothing() {
     assert!(outgoing[0].fields.get("stage").is_some());
     assert_eq!((world.done(), world.waiting().await), (vec![], vec![]));
 }
+
+/// Edits that were taken back kept something out while they waited: it is taken once they are gone.
+#[tokio::test]
+async fn edits_taken_back_let_in_what_they_kept_out() {
+    let world = World::new(ConflictRule::LocalWins).await;
+    for id in ["A", "B"] {
+        world.shared(id, deal("Big", "Open")).await;
+        world.edit(id, |deal| deal.stage = Some("Won".into())).await;
+    }
+    world.crm.delete(&"A".into());
+    world.crm.put([("B".into(), deal("Big", "Lost"))]);
+    world.inbound().await;
+    assert_eq!(world.here("A"), Some(deal("Big", "Won")));
+    for id in ["A", "B"] {
+        world.edit(id, |deal| deal.stage = Some("Open".into())).await;
+    }
+    world.outbound().await;
+    world.inbound().await;
+    assert_eq!((world.here("A"), world.here("B")), (None, Some(deal("Big", "Lost"))));
+    assert_eq!(world.done(), Vec::<String>::new());
+    world.check_audit("B").await;
+}

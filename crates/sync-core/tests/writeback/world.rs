@@ -91,7 +91,8 @@ impl Writer {
             }
             RemoteOp::Create { key, record, .. } => {
                 let mut keys = self.keys.lock().unwrap();
-                let known = keys.get(key).filter(|_| *self.by_key.lock().unwrap()).cloned();
+                let known = keys.get(key).filter(|_| *self.by_key.lock().unwrap());
+                let known = known.filter(|id| self.crm.get(id).is_some()).cloned();
                 let created = known.is_none();
                 let id = known.unwrap_or_else(|| format!("R{}", keys.len() + done.len() + 1).into());
                 keys.insert(key.clone(), id.clone());
@@ -117,6 +118,15 @@ impl RemoteWriter<Deal> for Writer {
 
     fn creates_by_key(&self) -> bool {
         *self.by_key.lock().unwrap()
+    }
+
+    async fn find_made(
+        &self,
+        _: &Subscription,
+        keys: &[LocalId],
+    ) -> Result<Vec<Option<ExternalId>>, SourceError> {
+        let made = self.keys.lock().unwrap();
+        Ok(keys.iter().map(|key| made.get(key).filter(|id| self.crm.get(id).is_some()).cloned()).collect())
     }
 
     async fn write_many(
@@ -205,6 +215,7 @@ impl World {
             .fetcher(Arc::new(self.crm.clone()))
             .sink(Arc::clone(&self.sink) as _)
             .local_changes(WritebackPorts::of(Arc::clone(&self.store)), self.policy)
+            .writer(Arc::clone(&self.writer) as _)
             .clock(Arc::clone(&self.clock) as _);
         if let Some(loopback) = &self.loopback {
             engine = engine.loopback(Arc::new(loopback.clone()));
