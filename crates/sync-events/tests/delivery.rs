@@ -402,7 +402,7 @@ async fn deadly_event_is_parked_and_takes_no_other_along<S: Events>(store: Arc<S
         let task = tokio::spawn(async move { doomed.drain().await });
         let deaths = async {
             while log.numbers().iter().filter(|n| **n == 3).count() < death {
-                tokio::task::yield_now().await
+                tokio::task::yield_now().await;
             }
         };
         tokio::time::timeout(Duration::from_secs(90), deaths).await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::decide::{Step, What};
-use super::record::Outcome;
+use super::outcome::Outcome;
 use crate::{Canonical, ChangedFields, ExternalId, ItemStatus, Operation, RunItem, Version, Written};
 
 /// What became of a record.

@@ -10,6 +10,7 @@ mod editor;
 mod fate;
 pub(crate) mod fields;
 mod outbound;
+mod outcome;
 mod pending;
 mod record;
 mod stance;
