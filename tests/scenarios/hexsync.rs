@@ -26,6 +26,10 @@ pub(crate) struct Hexsync<S: Backend> {
 }
 
 impl<S: Backend> Hexsync<S> {
+    pub(crate) fn world(&self) -> &World<S> {
+        &self.world
+    }
+
     async fn both(&self, work: Work) -> Said {
         let mut said = Said::Well;
         if self.accounts {

@@ -23,6 +23,9 @@ use crate::verdict::{Row, Rows, Truth, plain};
 /// How often it asks in one run before a story puts an end to it.
 pub(crate) const PATIENCE: u64 = 200;
 
+/// A row that the CRM has not given an id yet.
+const NEW: &str = "new";
+
 /// What is naive about it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Habits {
@@ -31,6 +34,8 @@ pub(crate) struct Habits {
     pub(crate) boundary: Boundary,
     /// A query that is refused is logged, and the run goes on to its end.
     pub(crate) shrugs: bool,
+    /// How it writes.
+    pub(crate) push: Push,
     /// Every night all rows are cleared and read anew, so that deleted ones are gone.
     pub(crate) reloads: bool,
 }
@@ -45,6 +50,16 @@ pub(crate) enum Paging {
     Stamp,
     /// By a fresh query for what comes after so many rows, the youngest first.
     Offset,
+}
+
+/// When it writes to the CRM, and how it knows its own writes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Push {
+    /// Every row that changed, whoever changed it.
+    #[default]
+    WhatChanged,
+    /// What was edited here; what comes in of a record within five minutes after it was written is taken for an echo.
+    DeafForAWhile,
 }
 
 /// Where it goes on next time.
@@ -75,6 +90,10 @@ struct Disk {
     /// The records at the bookmark.
     remembered: BTreeSet<String>,
     refresh_token: String,
+    /// What waits to be written: by id, or by a name of its own until the CRM has it.
+    outgoing: BTreeSet<String>,
+    /// When records were last written.
+    written: BTreeMap<String, chrono::DateTime<chrono::Utc>>,
 }
 
 /// A process.
@@ -155,7 +174,71 @@ impl Naive {
         {
             return;
         }
-        self.disk.rows.insert(record.id, Row { deleted: false, values: record.values });
+        let now = self.org.control().clock().now();
+        let is_recent = |at: &chrono::DateTime<chrono::Utc>| now - *at < chrono::TimeDelta::minutes(5);
+        if self.habits.push == Push::DeafForAWhile && self.disk.written.get(&record.id).is_some_and(is_recent)
+        {
+            return;
+        }
+        let row = Row { deleted: false, values: record.values };
+        let before = self.disk.rows.insert(record.id.clone(), row.clone());
+        if self.habits.push == Push::WhatChanged && before.is_some_and(|before| before != row) {
+            self.disk.outgoing.insert(record.id);
+        }
+    }
+
+    /// The application edits a row.
+    pub(crate) fn set(&mut self, id: &str, field: &str, value: &str) {
+        if let Some(row) = self.disk.rows.get_mut(id) {
+            row.values.insert(field.to_owned(), value.to_owned());
+            self.disk.outgoing.insert(id.to_owned());
+        }
+    }
+
+    /// The application makes a row.
+    pub(crate) fn make(&mut self, values: [(&str, &str); 3]) {
+        let values = values.map(|(field, value)| (field.to_owned(), value.to_owned()));
+        let row = Row { deleted: false, values: BTreeMap::from(values) };
+        self.disk.rows.insert(NEW.to_owned(), row);
+        self.disk.outgoing.insert(NEW.to_owned());
+    }
+
+    /// Writes what waits; what fails is tried again the next time.
+    pub(crate) async fn push(&mut self) -> Said {
+        for id in self.disk.outgoing.clone() {
+            if let Err(why) = self.write(&id).await {
+                return Said::Failed(why);
+            }
+            self.disk.outgoing.remove(&id);
+        }
+        Said::Well
+    }
+
+    async fn write(&mut self, id: &str) -> Result<(), String> {
+        let token = match &self.process.access_token {
+            Some(token) => token.clone(),
+            None => self.renew().await?,
+        };
+        let row = self.disk.rows.get(id).cloned().unwrap_or_default();
+        let table = self.address("/services/data/v66.0/sobjects/Opportunity");
+        let request = if id == NEW {
+            self.http.post(table).json(&row.values)
+        } else {
+            let next_step = row.values.get("NextStep");
+            self.http.patch(format!("{table}/{id}")).json(&serde_json::json!({"NextStep": next_step}))
+        };
+        let answer = request.bearer_auth(token).send().await.map_err(|error| error.to_string())?;
+        if !answer.status().is_success() {
+            return Err(answer.text().await.unwrap_or_default());
+        }
+        let now = self.org.control().clock().now();
+        if id == NEW {
+            let answer: Json = answer.json().await.map_err(|error| error.to_string())?;
+            self.disk.rows.remove(NEW);
+            self.disk.rows.insert(answer["id"].as_str().unwrap_or_default().to_owned(), row);
+        }
+        self.disk.written.insert(id.to_owned(), now);
+        Ok(())
     }
 
     fn query(&self, object: &str, since: Option<&str>, n_read: usize) -> String {

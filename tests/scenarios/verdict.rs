@@ -49,6 +49,10 @@ pub(crate) enum Finding {
     Silent(String),
     /// What is kept between runs grows with the data.
     StateGrows { bytes: usize },
+    /// A record was written again although nobody changed it.
+    Loops { writes: usize },
+    /// What was made once is there several times.
+    Doubled { records: usize },
 }
 
 /// The kinds of [`Finding`], to expect one.
@@ -65,6 +69,8 @@ pub(crate) enum Kind {
     Stuck,
     Silent,
     StateGrows,
+    Loops,
+    Doubled,
 }
 
 impl Finding {
@@ -81,6 +87,8 @@ impl Finding {
             Self::Stuck(_) => Kind::Stuck,
             Self::Silent(_) => Kind::Silent,
             Self::StateGrows { .. } => Kind::StateGrows,
+            Self::Loops { .. } => Kind::Loops,
+            Self::Doubled { .. } => Kind::Doubled,
         }
     }
 }

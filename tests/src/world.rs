@@ -15,7 +15,7 @@ use sync_core::{
     Brake, Clock, EngineOptions, ExecuteSyncBuilder, ReconcileSource, RunReport, RunRequest, Scope,
     Subscription, TenantId,
 };
-use sync_wiring::{EntityStore, SyncModule, salesforce};
+use sync_wiring::{EntityStore, Fingerprints, SyncModule, salesforce};
 
 use crate::client::{self, Login};
 use crate::clock::{LeastJitter, OrgClock};
@@ -191,6 +191,7 @@ impl<S: Backend> World<S> {
             .options(self.options.clone())
             .emitter(Arc::clone(&self.store) as _)
             .clock(self.clock())
+            .fingerprints(own_writes())
             .jitter(Arc::new(LeastJitter));
         module.build().expect("nothing is missing")
     }
@@ -273,4 +274,10 @@ impl<S: Backend> World<S> {
     pub fn settle(&self) {
         self.later(Duration::from_secs(10));
     }
+}
+
+/// Fingerprints of own writes are kept beside the rows, for less time than passes between two polls.
+fn own_writes() -> Fingerprints {
+    let kept = Fingerprints::in_store(Duration::from_secs(60), Duration::from_secs(300));
+    kept.expect("a minute is less than five")
 }

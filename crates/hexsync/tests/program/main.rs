@@ -9,6 +9,8 @@ mod fields;
 mod hubspot;
 mod installation;
 mod interruptions;
+#[cfg(unix)]
+mod killed;
 mod multi_tenant;
 mod postgres;
 mod sandbox;
