@@ -42,8 +42,8 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     /// transaction (R2, R12).
     pub(crate) async fn open(&self, request: &RunRequest<T>) -> Result<ActiveRun, SyncError> {
         let scope = self.scope(request);
-        let now = self.clock.now();
         let mut tx = self.ports.unit_of_work.begin_for(scope.tenant.as_ref()).await?;
+        let now = self.clock.now();
         let lease = match self
             .ports
             .leases
@@ -63,12 +63,14 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         let cursor = self.ports.cursors.cursor(&mut tx, &scope).await?;
         let may_have_parked = self.ports.dead_letters.count_open(&mut tx, &scope).await? > 0;
         let id = RunId(self.ids.next_id());
+        // The lease may have been waited for: whoever had it before has ended by now.
+        let started_at = self.clock.now();
         let run = NewRun {
             id,
             direction: request.direction,
             action: request.action,
             cursor_before: cursor.clone(),
-            started_at: now,
+            started_at,
         };
         self.ports.recorder.open_run(&mut tx, &scope, &run).await?;
         self.ports.unit_of_work.commit(tx).await?;
@@ -77,7 +79,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             id,
             scope,
             lease,
-            started_at: now,
+            started_at,
             cursor_before: cursor.clone(),
             cursor,
             counts: Counts::default(),
