@@ -20,7 +20,7 @@ pub(crate) struct Args {
 }
 
 /// What of the reference store is help for tests and no store.
-const HELPERS: [&str; 3] = ["loopback.rs", "remote.rs", "scripted.rs"];
+const HELPERS: [&str; 2] = ["remote.rs", "scripted.rs"];
 
 pub(super) fn run(root: &Path, args: &Args) -> Result<()> {
     let name = &args.name;

@@ -74,7 +74,16 @@ fn tables_of_the_workspace_are_what_would_be_written_today() {
             let first = files.iter().find(|file| file.touches(&entity.plural())).unwrap();
             let text = std::fs::read_to_string(folder.join(&first.name)).unwrap();
             let table = entity.plural();
-            let expected = create(entity, dialect) + &isolate(&table, dialect, first.number);
+            let began_with = sql::table(std::slice::from_ref(first), &table).unwrap();
+            let columns = sql::table(&files, &table).unwrap();
+            // What a later migration added is not in the first.
+            let is_later = |line: &&str| {
+                let column = line.split_whitespace().next().unwrap_or_default();
+                columns.contains_key(column) && !began_with.contains_key(column)
+            };
+            let today = create(entity, dialect) + &isolate(&table, dialect, first.number);
+            let expected: String =
+                today.lines().filter(|line| !is_later(line)).map(|line| format!("{line}\n")).collect();
             assert_eq!(text, expected, "{} {}", dialect.store, first.name);
         }
     }
