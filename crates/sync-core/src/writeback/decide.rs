@@ -35,6 +35,8 @@ pub(super) struct Step<T> {
     pub what: What<T>,
     /// What the CRM held when this was decided.
     pub remote: Option<(T, Option<Version>)>,
+    /// What it holds after an update that was sent again.
+    pub held_after: Option<T>,
     /// Fields that wait for a person.
     pub held: BTreeSet<String>,
     /// Fields in which the CRM counts.
@@ -134,6 +136,7 @@ impl<T: Canonical> Step<T> {
             claim,
             what: What::Settle,
             remote: None,
+            held_after: None,
             held: BTreeSet::new(),
             taken: BTreeSet::new(),
             asks: Vec::new(),
@@ -326,6 +329,13 @@ impl<T: Canonical> Step<T> {
         if !self.stance(rules, None).is_asked(&asked) {
             self.asks.push(asked);
         }
+    }
+
+    /// Whether an update is sent whose earlier try may have reached the CRM.
+    pub(super) fn is_update_sent_again(&self) -> bool {
+        let earlier = self.claim.standing.as_ref().and_then(|standing| standing.intent.as_ref());
+        matches!(self.what, What::Send { op: RemoteOp::Update { .. }, .. })
+            && earlier.is_some_and(|earlier| earlier.operation == EditOperation::Update)
     }
 
     /// What the CRM will hold once the write is through, to tell its echo. Of a write in doubt that counts no longer, what

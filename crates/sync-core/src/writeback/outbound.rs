@@ -196,7 +196,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         let wanted = to_fetch(&claims);
         let fetched = self.keeping_lease(run, self.fetch(request, &wanted)).await??;
         failpoint!("outbound.fetched");
-        let steps = self.decide(claims, fetched, adopted);
+        let mut steps = self.decide(claims, fetched, adopted);
         let mut attempt = 0;
         while let Err(error) = self.note_intents(run, &steps).await {
             if !self.engine.waited_for_store(&error, &mut attempt).await {
@@ -206,6 +206,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         failpoint!("outbound.intended");
         let (fates, broken) = self.send(run, request, &steps).await?;
         failpoint!("outbound.sent");
+        self.look_again(request, &mut steps, &fates).await;
         let (engine, ports) = (&self.engine, &self.ports);
         let recording = Recording { engine, ports, stale_attempts: self.options.stale_attempts };
         recording.round(run, &steps, &fates).await?;
@@ -317,6 +318,23 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
             }
         });
         Ok((fates.collect(), broken))
+    }
+
+    /// Looks at records whose update was sent again because its answer was lost. The CRM may have made something else of
+    /// the first try, as its own automations do; then the second changes nothing there and no change comes in: what the
+    /// record holds has to be asked for. Where that can't be, the row holds what was sent.
+    async fn look_again(&self, request: &RunRequest<T>, steps: &mut [Step<T>], fates: &[Fate]) {
+        let sent_again = |(step, fate): (&Step<T>, &Fate)| {
+            let again = step.is_update_sent_again() && matches!(fate, Fate::Done { .. });
+            again.then(|| step.claim.folded.external_id.clone())
+        };
+        let ids: Vec<ExternalId> = steps.iter().zip(fates).filter_map(sent_again).collect();
+        let Ok(mut fetched) = self.fetch(request, &ids).await else { return };
+        for step in steps {
+            if let Some(Fetched::Found { record, .. }) = fetched.remove(&step.claim.folded.external_id) {
+                step.held_after = Some(record);
+            }
+        }
     }
 
     /// Looks up the versions that the writer did not tell, so that what is older than our write is known to be. Without

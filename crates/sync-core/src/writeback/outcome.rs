@@ -130,14 +130,19 @@ impl<T: Canonical, S: UnitOfWork> Recording<'_, T, S> {
             return;
         }
         let is_current = row.version.is_none_or(|own| fetched.is_some_and(|fetched| own <= fetched));
-        let mut record = if is_current { remote.clone() } else { row.record.clone() };
+        let after_write = step.held_after.as_ref();
+        let mut record = if is_current { after_write.unwrap_or(remote).clone() } else { row.record.clone() };
         if let (Some(custom), Some(own)) = (record.custom_mut(), row.record.custom()) {
             custom.keep_unsent(own);
         }
         let (mut before, mut after) = (row.record.clone(), record.clone());
         for edited in &step.claim.folded.fields {
             let is_taken = step.taken.contains(&*edited.field);
-            let ends = if is_taken { fields::get(remote, &edited.field) } else { edited.to.clone() };
+            let ends = match after_write {
+                _ if is_taken => fields::get(remote, &edited.field),
+                Some(held) if !step.held.contains(&*edited.field) => fields::get(held, &edited.field),
+                _ => edited.to.clone(),
+            };
             fields::set(&mut record, &edited.field, &ends);
             fields::set(&mut before, &edited.field, if is_taken { &edited.to } else { &edited.from });
             let told = if step.held.contains(&*edited.field) { &edited.from } else { &ends };
