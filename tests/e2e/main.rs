@@ -16,4 +16,5 @@ mod reconcile;
 mod records;
 mod soak;
 mod tenants;
+mod two_way;
 mod webhooks;

@@ -1,7 +1,5 @@
 //! Records that are edited on both sides: loops, edits taken for echoes, and records made twice.
 
-use std::sync::Arc;
-
 use crm_sandbox::salesforce::SalesforceControl;
 use crm_sandbox::salesforce::model::RecordId;
 use crm_sandbox::salesforce::schema::FieldSpec;
@@ -148,7 +146,7 @@ impl<S: Backend + WritebackStore + OwnFingerprints> BothWays for Hexsync<S> {
 
 impl BothWays for Naive {
     async fn edit_here(&mut self, id: RecordId, next_step: &str) {
-        self.set(&id.to_string(), "NextStep", next_step);
+        self.set(id.as_ref(), "NextStep", next_step);
     }
 
     async fn make_here(&mut self, name: &str) {

@@ -181,17 +181,30 @@ impl<S: Backend> World<S> {
     }
 
     /// What the engines have in common.
-    ///
-    /// # Panics
-    /// Never: nothing is missing.
     #[must_use]
     pub fn module(&self) -> SyncModule<S> {
+        self.module_with(own_writes())
+    }
+
+    /// The same with fingerprints kept elsewhere.
+    #[must_use]
+    pub fn module_with(&self, fingerprints: Fingerprints) -> SyncModule<S> {
+        self.module_of(fingerprints, self.clock())
+    }
+
+    /// The same by another clock.
+    #[must_use]
+    pub fn module_by(&self, clock: Arc<dyn Clock>) -> SyncModule<S> {
+        self.module_of(own_writes(), clock)
+    }
+
+    fn module_of(&self, fingerprints: Fingerprints, clock: Arc<dyn Clock>) -> SyncModule<S> {
         let module = SyncModule::builder()
             .store(S::clone(&self.store))
             .options(self.options.clone())
             .emitter(Arc::clone(&self.store) as _)
-            .clock(self.clock())
-            .fingerprints(own_writes())
+            .clock(clock)
+            .fingerprints(fingerprints)
             .jitter(Arc::new(LeastJitter));
         module.build().expect("nothing is missing")
     }

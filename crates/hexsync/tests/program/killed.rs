@@ -57,7 +57,7 @@ async fn writes_of_a_killed_process_are_found_and_not_repeated() {
     this.ok(&["writeback", "--entity", "account"]).await;
     assert_eq!(named(control, &this, NAME), 1, "made again");
 
-    this.ok(&["edit", "account", &edited.to_string(), &format!("phone={PHONE}")]).await;
+    this.ok(&["edit", "account", edited.as_ref(), &format!("phone={PHONE}")]).await;
     let has_phone =
         |control: &SalesforceControl| control.row(edited).is_some_and(|row| row["Phone"] == PHONE);
     kill_once_written(&this, has_phone).await;
@@ -65,7 +65,7 @@ async fn writes_of_a_killed_process_are_found_and_not_repeated() {
     this.ok(&["writeback", "--entity", "account"]).await;
     assert_eq!(control.row(edited).unwrap()["SystemModstamp"], stamp, "written again");
 
-    this.ok(&["edit", "account", &deleted.to_string(), "--delete"]).await;
+    this.ok(&["edit", "account", deleted.as_ref(), "--delete"]).await;
     kill_once_written(&this, |_| !this.live("Account").contains(&deleted)).await;
     this.ok(&["writeback", "--entity", "account"]).await;
 
