@@ -234,6 +234,21 @@ impl SinkError {
     }
 }
 
+/// The whole chain of causes in one line. A cause that its effect has quoted already is not repeated.
+pub(crate) fn whole(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.ends_with(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// A fingerprint store could not answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the fingerprint store is unavailable")]

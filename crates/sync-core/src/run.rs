@@ -216,6 +216,8 @@ pub struct RunEnd {
     pub finished_at: DateTime<Utc>,
     /// Why it failed or was cancelled.
     pub error: Option<String>,
+    /// What it had to do without, e.g. a fingerprint store that was away. The rows are right all the same.
+    pub degraded: Option<String>,
 }
 
 /// A run as it stands in the audit.
@@ -249,6 +251,8 @@ pub struct Run {
     pub duration_ms: Option<i64>,
     /// Why it failed or was cancelled.
     pub error: Option<String>,
+    /// What it had to do without; the rows are right all the same. `None` while it runs.
+    pub degraded: Option<String>,
 }
 
 /// An item with where and when it was recorded.

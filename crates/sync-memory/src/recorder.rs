@@ -33,6 +33,7 @@ impl RunRecorder<MemoryTx> for MemoryStore {
                 finished_at: None,
                 duration_ms: None,
                 error: None,
+                degraded: None,
             },
             batches: 0,
             items: BTreeMap::new(),
@@ -134,6 +135,7 @@ impl RunRecorder<MemoryTx> for MemoryStore {
                 row.run.counts = ending.counts;
                 row.run.cursor_after.clone_from(&ending.cursor_after);
                 end(&mut row.run, ending.status, ending.finished_at, ending.error.as_deref());
+                row.run.degraded = ending.degraded.as_deref().map(|text| printable(text).into_owned());
             });
             Ok(())
         })

@@ -17,7 +17,7 @@ use crate::tx::PgTx;
 
 const RUNS: &str = "select id, subscription_id, tenant_id, entity, direction, action, status, found, created, \
      updated, deleted, restored, noop, skipped, parked, cursor_before, cursor_after, started_at, finished_at, \
-     duration_ms, error from sync_runs where tenant_id = $1 and subscription_id = $2 \
+     duration_ms, error, degraded from sync_runs where tenant_id = $1 and subscription_id = $2 \
      order by number desc limit $3";
 
 const ITEMS: &str = "select run_id, recorded_at, seq, external_id, operation, status, local_id, changed_fields, \
@@ -116,6 +116,7 @@ fn read_run(row: &PgRow, during: &'static str) -> Result<Run, StoreError> {
         finished_at: get(row, 18, during)?,
         duration_ms: get(row, 19, during)?,
         error: get(row, 20, during)?,
+        degraded: get(row, 21, during)?,
     })
 }
 

@@ -111,17 +111,34 @@ impl<T: Canonical> WriteRecorder<T, PgTx> for PgLoopbackStore {
     ) -> Result<(), LoopbackError> {
         let work = async {
             tx.require_tenant(scope)?;
-            let expire = of_keys(EXPIRE, scope).bind(self.clock.now());
-            execute(tx, expire, "forgetting old writes").await?;
-            // Of two writes of a record the later counts; one statement writes each row once.
-            let last: HashMap<&ExternalId, &T> = writes.iter().map(|(id, record)| (id, record)).collect();
-            let record = of_keys(RECORD, scope)
-                .bind(texts(last.keys().map(|id| id.as_str())))
-                .bind(last.values().map(|record| hash(*record)).collect::<Vec<_>>())
-                .bind(self.until());
-            execute(tx, record, "recording own writes").await
+            // The write may go on without fingerprints, so its transaction must survive a statement that fails.
+            tx.savepoint().await?;
+            let recorded = self.record(tx, scope, writes).await;
+            match recorded {
+                Ok(()) => tx.release_savepoint().await,
+                Err(error) => tx.rollback_to_savepoint().await.and(Err(error)),
+            }
         };
         work.await.map_err(|error: StoreError| LoopbackError(error.into()))
+    }
+}
+
+impl PgLoopbackStore {
+    async fn record<T: Canonical>(
+        &self,
+        tx: &mut PgTx,
+        scope: &Scope,
+        writes: &[(ExternalId, T)],
+    ) -> Result<(), StoreError> {
+        let expire = of_keys(EXPIRE, scope).bind(self.clock.now());
+        execute(tx, expire, "forgetting old writes").await?;
+        // Of two writes of a record the later counts; one statement writes each row once.
+        let last: HashMap<&ExternalId, &T> = writes.iter().map(|(id, record)| (id, record)).collect();
+        let record = of_keys(RECORD, scope)
+            .bind(texts(last.keys().map(|id| id.as_str())))
+            .bind(last.values().map(|record| hash(*record)).collect::<Vec<_>>())
+            .bind(self.until());
+        execute(tx, record, "recording own writes").await
     }
 }
 

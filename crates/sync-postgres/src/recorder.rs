@@ -50,7 +50,8 @@ const PROGRESS: &str = "update sync_runs set found = $3, created = $4, updated =
 
 const CLOSE: &str = "update sync_runs set found = $3, created = $4, updated = $5, deleted = $6, restored = $7, \
      noop = $8, skipped = $9, parked = $10, cursor_after = coalesce($11, cursor_after), status = $12, \
-     finished_at = $13, duration_ms = trunc(extract(epoch from $13 - started_at) * 1000)::bigint, error = $14 \
+     finished_at = $13, duration_ms = trunc(extract(epoch from $13 - started_at) * 1000)::bigint, error = $14, \
+     degraded = $15 \
      where tenant_id = $1 and id = $2 and status = 'running'";
 
 const STATUS: &str = "select status = 'running' from sync_runs where tenant_id = $1 and id = $2";
@@ -161,6 +162,7 @@ impl RunRecorder<PgTx> for PgStore {
             .bind(end.status.as_str())
             .bind(end.finished_at)
             .bind(end.error.as_deref().map(storable))
+            .bind(end.degraded.as_deref().map(storable))
             .execute(tx.connection())
             .await
             .map_err(store_error(DURING))?;

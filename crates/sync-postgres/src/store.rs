@@ -157,6 +157,17 @@ impl PgStore {
         tenants::check(self.multi_tenant(), isolated.unwrap_or(false))
     }
 
+    /// What tells this installation from others, made with its tables. A copy of the database is the same installation.
+    ///
+    /// # Errors
+    /// Those of the database; [`StoreError::TooOld`] comes first from [`check_version`](Self::check_version).
+    pub async fn installation(&self) -> Result<String, StoreError> {
+        sqlx::query_scalar("select id::text from sync_installation")
+            .fetch_one(&self.0.pool)
+            .await
+            .map_err(store_error("reading which installation this is"))
+    }
+
     /// The connections, for an application's own statements.
     #[must_use]
     pub fn pool(&self) -> &PgPool {

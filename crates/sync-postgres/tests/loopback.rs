@@ -70,20 +70,38 @@ impl LoopbackFixture for Loopback {
 
 sync_core::loopback_contract!(Loopback);
 
-/// INV-LOO-3: what was recorded in a transaction that was rolled back is not known.
-#[tokio::test]
-async fn rolled_back_write_is_not_known() {
-    let Some(f) = Loopback::fresh(Duration::from_secs(60)).await else { return };
+fn scope() -> Scope {
     let subscription = sync_core::Subscription::new("connection", "suite", "sample");
-    let scope = Scope {
+    Scope {
         tenant: None,
         connection: subscription.connection,
         subscription: subscription.id,
         entity: "sample",
         provider: "suite".into(),
         user: "system".into(),
-    };
-    let store = f.fixture.store();
+    }
+}
+
+/// Fingerprints that can't be kept take nothing else of their transaction along: the intent is noted all the same.
+#[tokio::test]
+async fn failed_recording_leaves_its_transaction_usable() {
+    let Some(f) = Loopback::fresh(Duration::from_secs(60)).await else { return };
+    let (scope, store) = (scope(), f.fixture.store());
+    let mut tx = store.begin().await.expect("the store is there");
+    sqlx::query("create table noted (id int)").execute(tx.connection()).await.expect("it can be made");
+    sqlx::query("drop table sync_fingerprints").execute(tx.connection()).await.expect("it can be dropped");
+    let write = [("r1".into(), Sample::default())];
+    f.store.record_writes(&mut tx, &scope, &write).await.expect_err("there is no table");
+    store.commit(tx).await.expect("the transaction is usable");
+    let noted = sqlx::query("select * from noted").fetch_all(store.pool()).await;
+    assert!(noted.is_ok(), "{noted:?}");
+}
+
+/// INV-LOO-3: what was recorded in a transaction that was rolled back is not known.
+#[tokio::test]
+async fn rolled_back_write_is_not_known() {
+    let Some(f) = Loopback::fresh(Duration::from_secs(60)).await else { return };
+    let (scope, store) = (scope(), f.fixture.store());
     let mut tx = store.begin().await.expect("the store is there");
     let write = [("r1".into(), Sample::default())];
     f.store.record_writes(&mut tx, &scope, &write).await.expect("it can be recorded");

@@ -13,7 +13,7 @@ use crate::store::SqliteStore;
 use crate::subscriptions::tenant;
 use crate::tx::SqliteTx;
 
-const RUN_COLUMNS: [&str; 21] = [
+const RUN_COLUMNS: [&str; 22] = [
     "id",
     "subscription_id",
     "tenant_id",
@@ -35,11 +35,12 @@ const RUN_COLUMNS: [&str; 21] = [
     "finished_at",
     "duration_ms",
     "error",
+    "degraded",
 ];
 
 const RUNS: &str = "select id, subscription_id, tenant_id, entity, direction, action, status, found, created, \
      updated, deleted, restored, noop, skipped, parked, cursor_before, cursor_after, started_at, finished_at, \
-     duration_ms, error from sync_runs where tenant_id = ?1 and subscription_id = ?2 order by number desc limit ?3";
+     duration_ms, error, degraded from sync_runs where tenant_id = ?1 and subscription_id = ?2 order by number desc limit ?3";
 
 const ITEM_COLUMNS: [&str; 12] = [
     "run_id",
@@ -137,6 +138,7 @@ fn read_run(row: &SqliteRow) -> Result<Run, StoreError> {
         finished_at: row.opt_instant(18)?,
         duration_ms: row.opt_int(19)?,
         error: row.opt_text(20)?.map(str::to_owned),
+        degraded: row.opt_text(21)?.map(str::to_owned),
     })
 }
 

@@ -33,7 +33,8 @@ const PROGRESS: &str = "update sync_runs set found = ?3, created = ?4, updated =
 
 const CLOSE: &str = "update sync_runs set found = ?3, created = ?4, updated = ?5, deleted = ?6, restored = ?7, \
      noop = ?8, skipped = ?9, parked = ?10, cursor_after = coalesce(?11, cursor_after), status = ?12, \
-     finished_at = ?13, duration_ms = ?14, error = ?15 where tenant_id = ?1 and id = ?2 and status = 'running'";
+     finished_at = ?13, duration_ms = ?14, error = ?15, degraded = ?16 \
+     where tenant_id = ?1 and id = ?2 and status = 'running'";
 
 const STATUS: &str = "select id, started_at, status from sync_runs where tenant_id = ?1 and id = ?2";
 const STATUS_COLUMNS: [&str; 3] = ["id", "started_at", "status"];
@@ -168,7 +169,8 @@ impl RunRecorder<SqliteTx> for SqliteStore {
             .bind(end.status.as_str())
             .bind(instant(end.finished_at))
             .bind((end.finished_at - started_at).num_milliseconds())
-            .bind(end.error.as_deref().map(|error| storable(error).into_owned()));
+            .bind(end.error.as_deref().map(|error| storable(error).into_owned()))
+            .bind(end.degraded.as_deref().map(|degraded| storable(degraded).into_owned()));
         tx.execute(close).await.map(drop).map_err(store_error(DURING))
     }
 }

@@ -148,6 +148,19 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// What tells this installation from others, made with its tables. A copy of the file is the same installation.
+    ///
+    /// # Errors
+    /// Those of the database; [`StoreError::TooOld`] comes first from [`check_version`](Self::check_version).
+    pub async fn installation(&self) -> Result<String, StoreError> {
+        const DURING: &str = "reading which installation this is";
+        let mut connection = self.acquire(DURING).await?;
+        sqlx::query_scalar("select id from sync_installation")
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(store_error(DURING))
+    }
+
     /// How many statements the ports sent so far, savepoints and the ends of transactions included: for metrics,
     /// and for the test that a batch costs a fixed number of them (INV-SNK-2).
     #[must_use]

@@ -6,6 +6,7 @@ mod connection;
 mod drain;
 mod feed;
 mod fields;
+mod fingerprints;
 mod grant;
 mod outbound;
 mod select;
@@ -14,16 +15,14 @@ mod store;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
 use sync_wiring::core::{
     Canonical, ConnectionId, LocalEditor, NoopPolicy, Provider, Scope, StoreError, Subscription, TenantId,
     UnitOfWork, UserId,
 };
-use sync_wiring::redis_loopback::RedisLoopbackStore;
-use sync_wiring::{EntityStore, Fingerprints, SyncModule};
+use sync_wiring::{EntityStore, SyncModule};
 use tokio::sync::Mutex;
 
-use crate::config::{Auth, Config, DatabaseKind, Keep, Loopback};
+use crate::config::{Auth, Config, DatabaseKind};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::generated::Entity;
@@ -33,7 +32,10 @@ pub(crate) use client::Client;
 pub(crate) use connected::{cause, key_of, oauth_app, oauth_parts};
 pub(crate) use connection::client;
 pub(crate) use drain::Accounts;
+use fingerprints::fingerprints;
+
 pub(crate) use feed::{Feed, Order, Reading, feed};
+pub(crate) use fingerprints::ping;
 pub(crate) use outbound::Outbound;
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
@@ -48,37 +50,28 @@ pub(crate) struct App<S: AppStore> {
     clients: Mutex<HashMap<ConnectionId, Client>>,
 }
 
-/// Where fingerprints of own writes are kept; `None` where they are not wanted.
-fn fingerprints(config: &Config) -> Result<Option<Fingerprints>, CliError> {
-    let Loopback { store, ttl, poll_interval } = &config.loopback;
-    Ok(match store {
-        Keep::Off => None,
-        Keep::Database => Some(Fingerprints::in_store(*ttl, *poll_interval).map_err(CliError::new)?),
-        Keep::Redis(url) => {
-            let url = url.read("address of Redis for fingerprints")?;
-            let redis = RedisLoopbackStore::builder(url.expose_secret())
-                .ttl(*ttl)
-                .poll_interval(*poll_interval)
-                .multi_tenant(config.engine.multi_tenant)
-                .build()
-                .map_err(CliError::new)?;
-            Some(Fingerprints::in_redis(redis))
-        }
-    })
-}
-
 impl<S: AppStore> App<S> {
     /// An installation on a store that is open already.
     ///
     /// # Errors
     /// When the parts don't make a whole.
-    pub(crate) fn new(config: Config, tenant: Option<TenantId>, store: S) -> Result<Self, CliError> {
+    pub(crate) async fn new(
+        config: Config,
+        tenant: Option<TenantId>,
+        store: S,
+        opening: Opening,
+    ) -> Result<Self, CliError> {
+        let fingerprints = match opening {
+            Opening::Ready => fingerprints(&config.loopback, config.engine.multi_tenant, &store).await?,
+            // There may be no tables yet; nothing is written either.
+            Opening::AsIs => None,
+        };
         let module = SyncModule::builder()
             .store(store)
             .options(config.engine.clone())
             .publish(config.events.publish)
             .multi_tenant(config.engine.multi_tenant);
-        let module = match fingerprints(&config)? {
+        let module = match fingerprints {
             Some(kept) => module.fingerprints(kept),
             None => module,
         };
@@ -224,11 +217,11 @@ pub(crate) async fn with_store<C: StoreCommand>(
     match config.database.kind()? {
         DatabaseKind::Sqlite(path) => {
             let store = store::open_sqlite(&config, &path, C::OPENING).await?;
-            command.run(&App::new(config, tenant, store)?, out).await
+            command.run(&App::new(config, tenant, store, C::OPENING).await?, out).await
         }
         DatabaseKind::Postgres(url) => {
             let store = store::open_postgres(&config, &url, C::OPENING).await?;
-            command.run(&App::new(config, tenant, store)?, out).await
+            command.run(&App::new(config, tenant, store, C::OPENING).await?, out).await
         }
     }
 }

@@ -38,6 +38,9 @@ pub(crate) trait AppStore:
 
     /// Whether the tables are those of this release.
     async fn check_version(&self) -> Result<(), StoreError>;
+
+    /// What tells this installation from others, however it is addressed.
+    async fn installation(&self) -> Result<String, StoreError>;
 }
 
 impl AppStore for SqliteStore {
@@ -50,6 +53,10 @@ impl AppStore for SqliteStore {
     async fn check_version(&self) -> Result<(), StoreError> {
         Self::check_version(self).await
     }
+
+    async fn installation(&self) -> Result<String, StoreError> {
+        Self::installation(self).await
+    }
 }
 
 impl AppStore for PgStore {
@@ -61,6 +68,10 @@ impl AppStore for PgStore {
 
     async fn check_version(&self) -> Result<(), StoreError> {
         Self::check_version(self).await
+    }
+
+    async fn installation(&self) -> Result<String, StoreError> {
+        Self::installation(self).await
     }
 }
 

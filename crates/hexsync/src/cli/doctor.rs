@@ -7,13 +7,13 @@ use chrono::{TimeDelta, Utc};
 use serde::Serialize;
 use sync_wiring::core::{SourceError, TenantId};
 
-use crate::app::{App, AppStore, Client, Opening, StoreCommand, client, with_store};
-use crate::config::{Auth, Config, Connection, DatabaseKind};
+use crate::app::{App, AppStore, Client, Opening, StoreCommand, client, ping, with_store};
+use crate::config::{Auth, Config, Connection, DatabaseKind, Keep, Loopback};
 use crate::crm::Crm;
 use crate::error::{CliError, chain};
 use crate::exit::Exit;
 use crate::generated::Entity;
-use crate::output::{Cell, Out, Report, Style, Table, thousands};
+use crate::output::{Cell, Out, Report, Style, Table, duration, thousands};
 
 /// A clock that is further off than this is worth a word: stamps of the CRM are compared with its own clock, but
 /// tokens and retries go by this machine's.
@@ -81,9 +81,12 @@ impl Doctor {
         let mut findings = Findings::default();
         findings.ok("configuration", format!("readable; connections: {}", config.connections.len()));
         let connections = config.connections.clone();
+        let loopback = config.loopback.clone();
         let task = out.progress().task("doctor", None);
         task.say(0, "database");
         check_database(config, tenant.clone(), &mut findings, out).await;
+        task.say(0, "fingerprints");
+        check_fingerprints(&loopback, &mut findings).await;
         for connection in &connections {
             if tenant.is_none() || connection.tenant == tenant {
                 task.say(0, format!("connection {}", connection.id));
@@ -118,6 +121,24 @@ async fn check_database(
         let (found, next) = error.parts();
         let next = next.unwrap_or_else(|| "correct [database] in the configuration".to_owned());
         findings.fail("database", found, next);
+    }
+}
+
+async fn check_fingerprints(loopback: &Loopback, findings: &mut Findings) {
+    const WHAT: &str = "fingerprints";
+    let ttl = duration(loopback.ttl);
+    match &loopback.store {
+        Keep::Off => findings.ok(WHAT, "off: echoes of own writes come in as changes of nothing"),
+        Keep::Database => findings.ok(WHAT, format!("in the database, for {ttl}")),
+        Keep::Redis(_) => match ping(loopback).await {
+            Ok(()) => findings.ok(WHAT, format!("in Redis, which answers, for {ttl}")),
+            Err(error) => {
+                let (found, _) = error.parts();
+                let next = "start it, correct [loopback], or keep fingerprints in the database; until then runs go on, \
+                            and echoes of own writes come in as changes of nothing";
+                findings.warn(WHAT, found, next);
+            }
+        },
     }
 }
 

@@ -56,6 +56,9 @@ pub(crate) struct Line {
     pub(crate) fields: Vec<Arc<str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
+    /// What it had to do without; what it did is right all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) degraded: Option<String>,
     #[serde(skip)]
     end: Exit,
 }
@@ -139,6 +142,7 @@ impl Line {
             duration_ms: report.duration.as_millis(),
             fields: Vec::new(),
             error: report.failure.as_ref().map(RunFailure::describe),
+            degraded: report.degraded.clone(),
             end,
         }
     }
@@ -164,6 +168,7 @@ impl Line {
             duration_ms: 0,
             fields: Vec::new(),
             error: Some(error),
+            degraded: None,
             end,
         }
     }
@@ -250,6 +255,9 @@ impl Report for Round {
         for run in &self.runs {
             if let Some(error) = &run.error {
                 writeln!(out, "{}: {error}", run.name)?;
+            }
+            if let Some(degraded) = &run.degraded {
+                writeln!(out, "{}: {degraded}", run.name)?;
             }
         }
         let parked: u64 = self.runs.iter().map(|run| run.counts.parked).sum();

@@ -93,6 +93,9 @@ impl Report for Listing {
             if let Some(error) = &run.error {
                 writeln!(out, "{}: {error}", run.id)?;
             }
+            if let Some(degraded) = &run.degraded {
+                writeln!(out, "{}: {degraded}", run.id)?;
+            }
         }
         Ok(())
     }

@@ -72,6 +72,9 @@ struct Line {
     counts: Counts,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// What it had to do without; what it did is right all the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    degraded: Option<String>,
     #[serde(skip)]
     busy: bool,
 }
@@ -86,6 +89,7 @@ impl Line {
                 status: report.status.as_str(),
                 counts: report.counts,
                 error: report.failure.map(|failure| failure.describe()),
+                degraded: report.degraded,
                 busy: false,
             },
             Err(error) => Self {
@@ -94,6 +98,7 @@ impl Line {
                 status: "refused",
                 counts: Counts::default(),
                 error: Some(chain(&error)),
+                degraded: None,
                 busy: matches!(error, SyncError::AlreadyRunning { .. }),
             },
         }
@@ -133,7 +138,13 @@ impl Report for Round {
                 line.error.clone().unwrap_or_default().into(),
             ]);
         }
-        table.write(out, style)
+        table.write(out, style)?;
+        for line in &self.runs {
+            if let Some(degraded) = &line.degraded {
+                writeln!(out, "{}: {degraded}", line.name)?;
+            }
+        }
+        Ok(())
     }
 }
 

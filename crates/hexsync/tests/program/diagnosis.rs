@@ -28,6 +28,7 @@ async fn healthy_installation_has_nothing_to_do() {
             "configuration",
             "database",
             "subscriptions",
+            "fingerprints",
             "main: sign-in",
             "main: API calls",
             "main: clock",

@@ -11,6 +11,7 @@ mod installation;
 mod interruptions;
 #[cfg(unix)]
 mod killed;
+mod loopback;
 mod multi_tenant;
 mod postgres;
 mod sandbox;

@@ -2,24 +2,11 @@
 
 use sqlx::{Connection, Executor};
 
-use crate::support::{Installation, SMALL};
-
-/// Whether there is a server; without one the test says so, unless services are required.
-fn server() -> Option<String> {
-    let url = std::env::var("HEXSYNC_TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty());
-    if url.is_none() {
-        assert!(
-            std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_none(),
-            "HEXSYNC_TEST_POSTGRES_URL is not set although services are required"
-        );
-        eprintln!("skipped: HEXSYNC_TEST_POSTGRES_URL is not set");
-    }
-    url
-}
+use crate::support::{Installation, SMALL, service};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn installation_lives_on_postgres() {
-    let Some(server) = server() else { return };
+    let Some(server) = service("HEXSYNC_TEST_POSTGRES_URL") else { return };
     let name = format!("hexsync_program_{}", std::process::id());
     let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
     admin.execute(sqlx::AssertSqlSafe(format!("drop database if exists {name}"))).await.unwrap();

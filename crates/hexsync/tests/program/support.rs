@@ -203,3 +203,14 @@ pub(crate) fn interrupt(child: &std::process::Child) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
 }
+
+/// Whether there is a server; without one the test says so, unless services are required.
+pub(crate) fn service(variable: &str) -> Option<String> {
+    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+    if url.is_none() {
+        let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some();
+        assert!(!required, "{variable} is not set although services are required");
+        eprintln!("skipped: {variable} is not set");
+    }
+    url
+}

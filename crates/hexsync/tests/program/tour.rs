@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 use sqlx::{Connection, Executor};
 
-use crate::support::Installation;
+use crate::support::{Installation, service};
 
 /// The facts of a screen.
 fn facts(told: &Json, number: usize) -> &Json {
@@ -105,16 +105,11 @@ async fn tour_on_servers_is_kept_apart_by_the_database() {
         let seen = &facts(&told, 5)["tenants"][tenant];
         assert_eq!((&seen["careless"], &seen["found_posing"]), (&json!({tenant: 60}), &json!(0)), "{seen}");
     }
+    // What it leaves can be looked at, with the same address.
+    let config = std::fs::read_to_string(this.path("hexsync-demo.toml")).unwrap();
+    assert!(config.contains("store = \"redis\"") && !config.contains(&redis), "{config}");
+    let this = Installation { env: vec![("HEXSYNC_DEMO_REDIS_URL", redis)], ..this };
+    let runs = this.json(&["--config", "hexsync-demo.toml", "--tenant", "fabrikam", "runs"]).await;
+    assert!(!runs["runs"].as_array().unwrap().is_empty(), "{runs}");
     admin.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
-}
-
-/// Whether there is a server; without one the test says so, unless services are required.
-fn service(variable: &str) -> Option<String> {
-    let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
-    if url.is_none() {
-        let required = std::env::var_os("HEXSYNC_REQUIRE_SERVICES").is_some();
-        assert!(!required, "{variable} is not set although services are required");
-        eprintln!("skipped: {variable} is not set");
-    }
-    url
 }

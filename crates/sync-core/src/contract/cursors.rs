@@ -88,6 +88,7 @@ pub async fn nothing_else_touches_the_position<F: StoreFixture>(f: F) {
             cursor_after: None,
             finished_at: run.started_at,
             error: Some("the source failed at once".to_owned()),
+            degraded: None,
         };
         store.close_run(tx, &scope, run.id, &end).await.unwrap();
     })

@@ -166,6 +166,7 @@ async fn on_runs<F: SinkFixture>(
                 cursor_after: None,
                 finished_at: at(n),
                 error: Some(scope.tenant_key().to_owned()),
+                degraded: None,
             };
             told(store.close_run(tx, scope, run, &end).await)
         }

@@ -35,7 +35,8 @@ pub async fn closed_run_reads_as_closed<F: StoreFixture>(f: F) {
     let scope = subscribe(&*store).await;
     for status in [RunStatus::Success, RunStatus::NoChanges, RunStatus::Failed, RunStatus::Cancelled] {
         let run = open_run(&*store, &scope).await;
-        let closed = RunEnd { status, error: Some("why\0 'not'".to_owned()), ..end() };
+        let (error, degraded) = (Some("why\0 'not'".to_owned()), Some("without\0 'this'".to_owned()));
+        let closed = RunEnd { status, error, degraded, ..end() };
         commit(&*store, async |tx| store.close_run(tx, &scope, run, &closed).await.unwrap()).await;
         let run = &read_runs(&*store, &scope).await[0];
         assert_eq!(
@@ -44,6 +45,7 @@ pub async fn closed_run_reads_as_closed<F: StoreFixture>(f: F) {
         );
         assert_eq!((run.finished_at, run.duration_ms), (Some(at(2)), Some(2_000)));
         assert_eq!(run.error.as_deref(), Some("why\u{FFFD} 'not'"));
+        assert_eq!(run.degraded.as_deref(), Some("without\u{FFFD} 'this'"));
     }
 }
 
@@ -266,6 +268,7 @@ fn end() -> RunEnd {
         cursor_after: Some(Cursor::new("8")),
         finished_at: at(2),
         error: None,
+        degraded: None,
     }
 }
 

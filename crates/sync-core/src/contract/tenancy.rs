@@ -184,6 +184,7 @@ fn end() -> RunEnd {
         cursor_after: None,
         finished_at: at(1),
         error: None,
+        degraded: None,
     }
 }
 

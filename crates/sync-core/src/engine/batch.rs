@@ -7,6 +7,7 @@ use super::run::{ActiveRun, Committed};
 use super::settle::{Settled, settle};
 use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
+use crate::error::whole;
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
     LocalId, Operation, Payload, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
@@ -128,7 +129,10 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
     async fn find_echoes(&self, run: &ActiveRun, batch: &[Change<T>]) -> Vec<bool> {
         let Some(loopback) = &self.loopback else { return Vec::new() };
         loopback.are_echoes(&run.scope, batch).await.unwrap_or_else(|error| {
-            tracing::warn!(error = %error, "echoes can't be told; changes are applied without suppression");
+            run.goes_on_without(format!(
+                "echoes of own writes could not be told ({}); they came in as changes of nothing",
+                whole(&error)
+            ));
             Vec::new()
         })
     }

@@ -1,5 +1,7 @@
 //! Opening and closing runs: admission, lease, what dead processes left behind, the final books.
 
+use std::sync::OnceLock;
+
 use super::run::ActiveRun;
 use super::{ExecuteSync, RunFailure, RunReport, RunRequest};
 use crate::{
@@ -86,6 +88,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
             batches: 0,
             items: 0,
             may_have_parked,
+            degraded: OnceLock::new(),
         })
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::error::whole;
 use crate::{
     Action, ChangeSource, Counts, Cursor, Direction, Provider, RunId, RunStatus, SourceError, StoreError,
     Subscription, TenantId, UserId,
@@ -128,6 +129,8 @@ pub struct RunReport {
     pub duration: Duration,
     /// Why it failed or ended early.
     pub failure: Option<RunFailure>,
+    /// What it had to do without, e.g. a fingerprint store that was away. The rows are right all the same.
+    pub degraded: Option<String>,
 }
 
 /// Why a run did not end well.
@@ -161,16 +164,6 @@ impl RunFailure {
     /// The whole chain of causes in one line, as it is kept in the audit.
     #[must_use]
     pub fn describe(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let next = error.to_string();
-            if !text.ends_with(&next) {
-                text.push_str(": ");
-                text.push_str(&next);
-            }
-            cause = error.source();
-        }
-        text
+        whole(self)
     }
 }

@@ -1,5 +1,7 @@
 //! A run while it is under way.
 
+use std::sync::OnceLock;
+
 use chrono::{DateTime, Utc};
 
 use super::request::RunReport;
@@ -25,6 +27,8 @@ pub(crate) struct ActiveRun {
     /// Whether parked changes of this subscription may exist: without any, no batch looks for them. Only the
     /// holder of the lease parks, so the answer at the start of the run, kept up to date, is enough.
     pub may_have_parked: bool,
+    /// The first thing that it had to do without.
+    pub degraded: OnceLock<String>,
 }
 
 /// What one batch added, to be taken into the run once it is committed.
@@ -44,6 +48,15 @@ impl ActiveRun {
         self.may_have_parked |= committed.parked;
     }
 
+    /// Notes what the run goes on without. The first says enough: it is one cause, batch after batch.
+    pub(crate) fn goes_on_without(&self, what: String) {
+        if self.degraded.set(what).is_ok()
+            && let Some(what) = self.degraded.get()
+        {
+            tracing::warn!(run = %self.id, "{what}");
+        }
+    }
+
     /// How it ends (R2, R4).
     pub(crate) fn end(&self, failure: Option<&RunFailure>, at: DateTime<Utc>) -> RunEnd {
         let status = match failure {
@@ -57,6 +70,7 @@ impl ActiveRun {
             cursor_after: self.cursor.clone(),
             finished_at: at,
             error: failure.map(RunFailure::describe),
+            degraded: self.degraded.get().cloned(),
         }
     }
 
@@ -69,6 +83,7 @@ impl ActiveRun {
             cursor_after: end.cursor_after,
             duration: (end.finished_at - self.started_at).to_std().unwrap_or_default(),
             failure,
+            degraded: end.degraded,
         }
     }
 }

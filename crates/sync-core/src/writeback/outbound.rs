@@ -9,6 +9,7 @@ use super::fate::Fate;
 use super::fields;
 use super::record::Recording;
 use crate::engine::ActiveRun;
+use crate::error::whole;
 use crate::{
     BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,
     Fetched, LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport,
@@ -276,7 +277,10 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         if let (Some(recorder), false) = (&self.recorder, echoes.is_empty())
             && let Err(error) = recorder.record_writes(&mut tx, &run.scope, &echoes).await
         {
-            tracing::warn!(error = %error, "fingerprints can't be kept; echoes of these writes are applied as noops");
+            run.goes_on_without(format!(
+                "fingerprints of what was sent could not be kept ({}); its echoes come in as changes of nothing",
+                whole(&error)
+            ));
         }
         ports.unit_of_work.commit(tx).await
     }

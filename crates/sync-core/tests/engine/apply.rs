@@ -174,7 +174,12 @@ async fn sync_goes_on_without_the_fingerprint_store() {
     let world = World::new().await;
     world.says([seen("A", deal("a", "new"), 1)]);
     let engine = world.builder().loopback(Arc::new(Down)).build().unwrap();
-    assert_eq!(engine.execute(world.request()).await.unwrap().counts.created, 1);
+    let report = engine.execute(world.request()).await.unwrap();
+    assert_eq!((report.status, report.counts.created), (RunStatus::Success, 1));
+    let degraded = "echoes of own writes could not be told (the fingerprint store is unavailable: no route); they came \
+                    in as changes of nothing";
+    assert_eq!(report.degraded.as_deref(), Some(degraded));
+    assert_eq!(world.runs().await[0].degraded, report.degraded);
 }
 
 /// R9: a batch whose store fails for a moment is tried again as a whole and counted once.

@@ -25,7 +25,7 @@ use self::setting::Setting;
 use self::tenants::Walls;
 use super::Demo;
 use super::place::{self, Place};
-use crate::app::App;
+use crate::app::{App, Opening};
 use crate::config::{Held, Keep, Secret};
 use crate::crm::Crm;
 use crate::error::CliError;
@@ -76,18 +76,17 @@ async fn perform<S: Walls>(
     setting: Setting,
     out: &mut Out<'_>,
 ) -> Result<Exit, CliError> {
-    let sections = setting.sections();
+    let sections = setting.sections(demo.redis_url.is_some());
     place.write_config(&sections)?;
     let mut config = setting.config(&place.config_text(&sections))?;
     if let Some(url) = &demo.redis_url {
-        // Where there is a Redis, it knows the echoes as well.
         config.loopback.store = Keep::Redis(Secret::Held(Held(url.clone())));
     }
     let heard = Heard::prepare(demo.redis_url.as_ref()).await?;
-    let mut cast = Cast::new(App::new(config, None, store)?, setting).await?;
+    let mut cast = Cast::new(App::new(config, None, store, Opening::Ready).await?, setting).await?;
     let pager = Pager::new(demo.yes, out);
 
-    let mut told = Told::new(place, heard.stream().place());
+    let mut told = Told::new(place, heard.stream().place(), demo.redis_url.is_some());
     told.add(connect::show(&mut cast, demo.browser).await?, out)?;
     // From here on every change is heard of.
     let dispatchers = heard.begin(cast.app.store()).await?;

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
+use super::setting::REDIS_VARIABLE;
 use crate::cli::demo::check::Check;
-use crate::cli::demo::place::Place;
+use crate::cli::demo::place::{CONFIG, Place};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::output::{Out, Report, Style, duration};
@@ -91,12 +92,14 @@ pub(super) struct Told {
     database: Place,
     stream: String,
     holds: bool,
+    #[serde(skip)]
+    on_redis: bool,
     pub(super) screens: Vec<Screen>,
 }
 
 impl Told {
-    pub(super) fn new(database: Place, stream: String) -> Self {
-        Self { database, stream, holds: true, screens: Vec::new() }
+    pub(super) fn new(database: Place, stream: String, on_redis: bool) -> Self {
+        Self { database, stream, holds: true, on_redis, screens: Vec::new() }
     }
 
     pub(super) fn add(&mut self, mut screen: Screen, out: &mut Out<'_>) -> Result<(), CliError> {
@@ -122,6 +125,10 @@ impl Report for Told {
         let verdict = if self.holds { "every check held" } else { "a check did not hold, see above" };
         let heading = format!("{} screens, {n_checks} checks: {verdict}", self.screens.len());
         writeln!(out, "\n{}", style.bold(&heading))?;
-        writeln!(out, "everything is in {}; events went to {}", self.database.at, self.stream)
+        writeln!(out, "everything is in {}; events went to {}", self.database.at, self.stream)?;
+        if self.on_redis {
+            writeln!(out, "to look around with {CONFIG}, set {REDIS_VARIABLE} to the address of that Redis")?;
+        }
+        Ok(())
     }
 }

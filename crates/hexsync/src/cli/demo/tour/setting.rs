@@ -20,6 +20,9 @@ use crate::cli::demo::place::CONFIG;
 use crate::config::{Auth, Config, Held, Secret};
 use crate::error::CliError;
 
+/// Where the address of Redis is read from.
+pub(super) const REDIS_VARIABLE: &str = "HEXSYNC_DEMO_REDIS_URL";
+
 /// The field by which records that were made here are known in a CRM.
 const SALESFORCE_KEY: &str = "Hexsync_Key__c";
 const HUBSPOT_KEY: &str = "hexsync_key";
@@ -75,7 +78,13 @@ impl Setting {
     }
 
     /// The sections of the configuration, which names secrets and holds none.
-    pub(super) fn sections(&self) -> String {
+    /// Where there is a Redis, it knows the echoes as well.
+    pub(super) fn sections(&self, redis: bool) -> String {
+        let loopback = if redis {
+            format!("\n[loopback]\nstore = \"redis\"\nredis_url_env = \"{REDIS_VARIABLE}\"\n")
+        } else {
+            String::new()
+        };
         let (org, account) = (self.org.credentials(), self.account.credentials());
         let [northwind, fabrikam] = PLAYERS.map(|player| player.tenant);
         format!(
@@ -85,7 +94,7 @@ multi_tenant = true
 
 [events]
 publish = true
-
+{loopback}
 [serve]
 address = "{hooks}"
 public_url = "http://{hooks}"
