@@ -63,7 +63,8 @@ impl RedisLoopbackBuilder {
         self
     }
 
-    /// What every key begins with. Default `hexsync:loopback`.
+    /// What every key begins with. Default `hexsync:loopback`. Installations that share a server need one each: with
+    /// connections of the same name to the same CRM, one would take the other's write for its own echo.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
