@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a step that fails fails the test, and says where")]
 
+mod arriving;
 mod conflicts;
 #[cfg(feature = "failpoints")]
 mod crash;
