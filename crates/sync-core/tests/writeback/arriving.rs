@@ -64,3 +64,41 @@ async fn question_about_a_record_is_closed_by_one_that_agrees() {
     assert_eq!(world.here("A"), Some(deal("Big", "Won")));
     world.check_audit("A").await;
 }
+
+/// `Newest` goes by the time of the CRM's change, where the version tells it; a version that is no time is no reason to
+/// overwrite anything.
+#[tokio::test]
+async fn newest_counts_by_the_time_of_the_crms_change() {
+    const SECOND: i64 = 1_000;
+    let edited_at = World::new(ConflictRule::Newest).await.clock.now().timestamp_millis();
+    let table = [(edited_at - SECOND, "Won"), (edited_at + SECOND, "Lost"), (1_000, "Lost")];
+    for (changed_at, expected) in table {
+        let world = World::new(ConflictRule::Newest).await;
+        world.shared("A", deal("Big", "Open")).await;
+        world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+        arrives(&world, Change::upsert("A", deal("Big", "Lost")).version(changed_at)).await;
+        assert_eq!(world.here("A"), Some(deal("Big", expected)), "{changed_at} against {edited_at}");
+    }
+}
+
+/// A question that is open is not asked again by the same values, so that whoever was told of it finds it; another edit
+/// of the field changes it.
+#[tokio::test]
+async fn open_question_stays_until_one_side_says_something_else() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    let theirs = || Change::upsert("A", deal("Big", "Lost"));
+    arrives(&world, theirs()).await;
+    let asked = world.conflicts().await;
+    world.later(60);
+    arrives(&world, theirs()).await;
+    assert_eq!(world.conflicts().await, asked);
+    world.edit("A", |deal| deal.stage = Some("Paused".into())).await;
+    arrives(&world, theirs()).await;
+    let [asked] = &world.conflicts().await[..] else { panic!("one question") };
+    assert_eq!(
+        (&asked.local, &asked.remote),
+        (&FieldValue::Text("Paused".into()), &FieldValue::Text("Lost".into()))
+    );
+}

@@ -47,6 +47,8 @@ async fn question_holds_back_its_field_alone() {
             }
             let report = world.outbound().await;
             assert_eq!(report.counts.updated, 1);
+            let reason = world.items(&report).remove(0).reason;
+            assert_eq!(reason.as_deref(), Some("waits for a decision about stage"));
             assert_eq!(world.there("A"), Some(deal("Ours", "Lost")));
             assert_eq!(world.here("A"), Some(deal("Ours", "Won")));
             let conflict = world.conflicts().await.remove(0);
