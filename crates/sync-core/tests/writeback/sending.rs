@@ -1,8 +1,13 @@
 //! Edits reach the CRM, once, and are recorded.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use sync_core::*;
 
-use crate::world::{Answer, World, deal};
+use crate::world::{Answer, Deal, World, deal};
 
 /// R2, R16, R19: an edit is sent, recorded as any other run, and the audit folds to the row.
 #[tokio::test]
@@ -67,6 +72,8 @@ async fn deletion_is_sent_once() {
     world.later(3_600);
     let report = world.outbound().await;
     assert_eq!(report.counts.deleted, 1);
+    let last_image = world.items(&report).remove(0).last_image.unwrap();
+    assert_eq!(last_image["name"], "Big");
     assert_eq!(world.done(), ["archive A"]);
     world.check_audit("A").await;
 }
@@ -87,6 +94,66 @@ async fn lost_answers_are_looked_up() {
         world.check_audit(id).await;
     }
     assert_eq!(world.done(), ["update A", "update B"]);
+}
+
+/// An update whose answer was lost and that the CRM's own automation rewrote is sent again, and changes nothing there: no
+/// change comes in, so what the record holds is looked up.
+#[tokio::test]
+async fn update_sent_again_is_looked_at_again() {
+    let world = World::new(ConflictRule::LocalWins).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    *world.writer.automation.lock().unwrap() =
+        Some(|deal| deal.stage = deal.stage.take().map(|s| s.to_uppercase()));
+    world.answers([Some(Answer::LostAfter)]);
+    world.outbound().await;
+    world.inbound().await;
+    world.later(3_600);
+    world.outbound().await;
+    assert_eq!(world.inbound().await.counts.found, 0);
+    assert_eq!((world.here("A"), world.there("A")), (Some(deal("Big", "WON")), Some(deal("Big", "WON"))));
+    assert_eq!(world.done(), ["update A", "update A"]);
+    world.check_audit("A").await;
+}
+
+/// Looks up what the CRM holds, as slowly as it takes another process to take the subscription over.
+struct Overtaken {
+    crm: sync_memory::MemoryRemote<Deal>,
+    store: Arc<sync_memory::MemoryStore>,
+    scope: Scope,
+    now: DateTime<Utc>,
+}
+
+#[async_trait]
+impl RecordFetcher<Deal> for Overtaken {
+    async fn fetch_many(
+        &self,
+        subscription: &Subscription,
+        ids: &[ExternalId],
+    ) -> Result<Vec<Fetched<Deal>>, SourceError> {
+        let (holder, ttl) = (HolderId::from("another process"), Duration::from_secs(60));
+        let mut tx = self.store.begin().await.unwrap();
+        self.store.acquire(&mut tx, &self.scope, &holder, self.now + ttl * 2, ttl).await.unwrap();
+        self.store.commit(tx).await.unwrap();
+        self.crm.fetch_many(subscription, ids).await
+    }
+}
+
+/// INV-LEA-2: a run whose lease was lost before it wrote anything sends nothing; the other one does.
+#[tokio::test]
+async fn run_that_was_taken_over_sends_nothing() {
+    let world = World::new(ConflictRule::Ask).await;
+    world.shared("A", deal("Big", "Open")).await;
+    world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+    let (crm, store) = (world.crm.clone(), Arc::clone(&world.store));
+    let fetcher = Overtaken { crm, store, scope: world.scope(), now: world.clock.now() };
+    let writeback = world.writeback().fetcher(Arc::new(fetcher));
+    let report = writeback.execute(world.request()).await.unwrap();
+    assert!(matches!(report.failure, Some(RunFailure::Store(StoreError::Fenced))), "{report:?}");
+    assert_eq!(world.done(), Vec::<String>::new());
+    world.later(3_600);
+    world.outbound().await;
+    assert_eq!(world.done(), ["update A"]);
 }
 
 /// A refused record waits longer each time, is visible, and is tried at once when it is edited again.

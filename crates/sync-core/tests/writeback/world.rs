@@ -65,6 +65,8 @@ pub(crate) struct Writer {
     pub(crate) crm: MemoryRemote<Deal>,
     pub(crate) by_key: Mutex<bool>,
     pub(crate) script: Mutex<Script>,
+    /// What the CRM makes of every update by itself.
+    pub(crate) automation: Mutex<Option<fn(&mut Deal)>>,
     /// What was carried out so far, as `create`, `update` and `archive` with the id.
     pub(crate) done: Mutex<Vec<String>>,
     keys: Mutex<HashMap<LocalId, ExternalId>>,
@@ -80,12 +82,19 @@ impl Writer {
                 Written::Done { id: id.clone(), version: None, created: false }
             }
             RemoteOp::Update { id, record, fields, .. } => {
-                let Some(mut held) = self.crm.get(id) else {
+                let Some(before) = self.crm.get(id) else {
                     return Written::Gone(DeleteEvidence::LookedUp);
                 };
+                let mut held = before.clone();
                 held.merge_from(record, *fields);
                 record.custom.iter().for_each(|(name, value)| held.custom.set(name, value.clone()));
-                self.crm.put([(id.clone(), held)]);
+                if let Some(automation) = *self.automation.lock().unwrap() {
+                    automation(&mut held);
+                }
+                // What is as it was has no new stamp.
+                if held != before {
+                    self.crm.put([(id.clone(), held)]);
+                }
                 done.push(format!("update {id}"));
                 Written::Done { id: id.clone(), version: None, created: false }
             }
@@ -125,6 +134,7 @@ impl RemoteWriter<Deal> for Writer {
         _: &Subscription,
         keys: &[LocalId],
     ) -> Result<Vec<Option<ExternalId>>, SourceError> {
+        assert!(self.creates_by_key(), "a writer without a key is asked what it made");
         let made = self.keys.lock().unwrap();
         Ok(keys.iter().map(|key| made.get(key).filter(|id| self.crm.get(id).is_some()).cloned()).collect())
     }
@@ -177,6 +187,7 @@ impl World {
             crm: crm.clone(),
             by_key: Mutex::new(true),
             script: Mutex::default(),
+            automation: Mutex::default(),
             done: Mutex::default(),
             keys: Mutex::default(),
         };
