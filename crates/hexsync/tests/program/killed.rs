@@ -1,86 +1,98 @@
 //! `hexsync writeback` that is killed after the CRM has written and before it could be recorded.
 
-use std::process::Stdio;
-use std::time::Duration;
+mod scene;
 
-use crm_sandbox::salesforce::SalesforceControl;
-use crm_sandbox::salesforce::schema::FieldSpec;
-use crm_sandbox::{Fault, FaultRule};
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
-use crate::support::{Installation, SMALL};
+use scene::{Crm, Scene, Store};
 
-/// Claims that end soon: a killed process can't give its own back.
-const DATABASE: &str = "url = \"sqlite:hexsync.db\"\n[engine]\nlease_ttl = \"3s\"";
 const NAME: &str = "Made here";
 const PHONE: &str = "+1 555 0100";
-
-/// Kills a `writeback` as soon as the CRM has carried out what it sent; the answer never reaches anybody.
-async fn kill_once_written(this: &Installation, is_written: impl Fn(&SalesforceControl) -> bool) {
-    let control = this.org().control();
-    let late = FaultRule::new(Fault::LateAnswer { ms: 60_000 });
-    control.set_faults(vec![late.on("row_write").on("collection_write").on("composite")]);
-    let mut command = this.command(&["writeback", "--entity", "account"]);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    let mut waited = 0;
-    while !is_written(control) {
-        assert!(waited < 1_200, "the CRM was never asked");
-        waited += 1;
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
-    control.set_faults(Vec::new());
-    tokio::time::sleep(Duration::from_secs(4)).await;
-}
-
-fn named(control: &SalesforceControl, this: &Installation, name: &str) -> usize {
-    let row = |id| control.row(id).is_some_and(|row| row["Name"] == name);
-    this.live("Account").into_iter().filter(|id| row(*id)).count()
-}
 
 /// A creation, an edit and a deletion, each killed at that moment: the next run finds out what the CRM holds, records
 /// it, and nothing is there twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_of_a_killed_process_are_found_and_not_repeated() {
-    let this = Installation::with_org(SMALL, DATABASE).await;
-    let control = this.org().control();
-    control.add_field("Account", &FieldSpec::key("Hexsync_Key__c")).unwrap();
-    this.ok(&["migrate"]).await;
-    this.ok(&["subscriptions", "add"]).await;
-    this.ok(&["run", "--all"]).await;
-    let accounts = this.live("Account");
-    let (edited, deleted) = (accounts[1], accounts[2]);
+    killed_after_each_write(Crm::Salesforce, Store::File).await;
+}
+
+/// The same on PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_of_a_killed_process_on_postgres_are_found_and_not_repeated() {
+    killed_after_each_write(Crm::Salesforce, Store::Server).await;
+}
+
+/// The same with HubSpot, on PostgreSQL.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn writes_of_a_killed_process_to_hubspot_are_found_and_not_repeated() {
+    killed_after_each_write(Crm::Hubspot, Store::Server).await;
+}
+
+async fn killed_after_each_write(crm: Crm, store: Store) {
+    let Some(scene) = Scene::loaded(crm, store).await else { return };
+    let this = &scene.this;
+    scene.add_key();
+    let ids: Vec<String> = scene.companies().into_iter().map(|company| company.id).collect();
+    let (edited, deleted) = (&ids[1], &ids[2]);
 
     this.ok(&["edit", "account", "new", &format!("name={NAME}")]).await;
-    kill_once_written(&this, |control| named(control, &this, NAME) == 1).await;
-    this.ok(&["writeback", "--entity", "account"]).await;
-    assert_eq!(named(control, &this, NAME), 1, "made again");
+    scene.kill_once(|scene| scene.n_named(NAME) == 1).await;
+    assert_eq!(scene.send().await["created"], 1);
+    assert_eq!(scene.n_named(NAME), 1, "made again");
 
-    this.ok(&["edit", "account", edited.as_ref(), &format!("phone={PHONE}")]).await;
-    let has_phone =
-        |control: &SalesforceControl| control.row(edited).is_some_and(|row| row["Phone"] == PHONE);
-    kill_once_written(&this, has_phone).await;
-    let stamp = control.row(edited).unwrap()["SystemModstamp"].clone();
-    this.ok(&["writeback", "--entity", "account"]).await;
-    assert_eq!(control.row(edited).unwrap()["SystemModstamp"], stamp, "written again");
+    this.ok(&["edit", "account", edited, &format!("phone={PHONE}")]).await;
+    scene.kill_once(|scene| scene.company(edited).is_some_and(|company| company.phone == PHONE)).await;
+    let written_at = scene.company(edited).unwrap().written_at;
+    assert_eq!(scene.send().await["updated"], 1);
+    assert_eq!(scene.company(edited).unwrap().written_at, written_at, "written again");
 
-    this.ok(&["edit", "account", deleted.as_ref(), "--delete"]).await;
-    kill_once_written(&this, |_| !this.live("Account").contains(&deleted)).await;
-    this.ok(&["writeback", "--entity", "account"]).await;
+    this.ok(&["edit", "account", deleted, "--delete"]).await;
+    scene.kill_once(|scene| scene.company(deleted).is_none()).await;
+    assert_eq!(scene.send().await["deleted"], 1);
 
     // Nothing waits, nothing is asked, and the CRM has nothing that is not here.
-    let again = this.json(&["writeback", "--entity", "account"]).await;
-    assert_eq!(again["runs"][0]["counts"]["found"], 0, "{again}");
+    assert_eq!(scene.send().await["found"], 0);
     assert_eq!(this.json(&["conflicts", "list"]).await["conflicts"], json!([]));
     // The first poll brings the key by which the record was made, a custom field of the CRM's.
-    let first = this.json(&["run", "--entity", "account"]).await;
-    assert_eq!(first["runs"][0]["counts"]["updated"], 1, "{first}");
-    let polled: Json = this.json(&["run", "--entity", "account", "--full"]).await;
-    let counts = &polled["runs"][0]["counts"];
+    let first = scene.follow(&[]).await;
+    assert_eq!((&first["created"], &first["deleted"]), (&json!(0), &json!(0)), "{first}");
+    let polled = scene.follow(&["--full"]).await;
     for applied in ["created", "updated", "deleted", "restored", "parked"] {
-        assert_eq!(counts[applied], 0, "{polled}");
+        assert_eq!(polled[applied], 0, "{polled}");
     }
-    let with_the_deleted = this.live("Account").len() + 1;
-    assert_eq!(counts["found"], with_the_deleted, "{polled}");
+    assert!(polled["found"].as_u64().unwrap() >= scene.companies().len() as u64, "{polled}");
+    for (id, steps) in [(edited, ["created", "updated"]), (deleted, ["created", "deleted"])] {
+        let history = this.json(&["history", "account", id]).await;
+        let told = history["records"][0]["steps"].as_array().unwrap();
+        let told: Vec<_> = told.iter().map(|step| step["operation"].as_str().unwrap()).collect();
+        assert_eq!(told, steps, "{history}");
+    }
+    scene.close().await;
+}
+
+/// A CRM without the field by which a record would be found again is asked for none: nothing can be made twice, the
+/// record waits and says why, and is made once when the field is there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn creation_without_a_key_field_waits_and_says_so() {
+    for crm in [Crm::Salesforce, Crm::Hubspot] {
+        let scene = Scene::loaded(crm, Store::File).await.unwrap();
+        let (this, n_before) = (&scene.this, scene.companies().len());
+        let made = this.json(&["edit", "account", "new", &format!("name={NAME}")]).await;
+        let said = this.run(&["writeback", "--entity", "account", "--json"]).await;
+        assert_eq!(said.code, Some(3), "{}", said.stdout);
+        let sent: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let items = this.json(&["items", sent["runs"][0]["run"].as_str().unwrap()]).await;
+        let told = items["items"][0]["error"].as_str().unwrap();
+        assert!(told.to_lowercase().contains("hexsync_key"), "{told}");
+        assert_eq!(scene.companies().len(), n_before, "{crm:?}");
+
+        // It is tried again in a minute, or as soon as somebody edits it.
+        scene.add_key();
+        let made = made["external_id"].as_str().unwrap();
+        this.ok(&["edit", "account", made, &format!("phone={PHONE}")]).await;
+        assert_eq!(scene.send().await["created"], 1, "{crm:?}");
+        assert_eq!(scene.n_named(NAME), 1, "{crm:?}");
+        assert_eq!(scene.follow(&[]).await["created"], 0, "{crm:?}");
+        scene.close().await;
+    }
 }
