@@ -89,11 +89,7 @@ async fn tour_on_servers_is_kept_apart_by_the_database() {
         return;
     };
     let name = format!("hexsync_tour_{}", std::process::id());
-    let mut admin = sqlx::PgConnection::connect(&server).await.unwrap();
-    admin.execute(sqlx::AssertSqlSafe(format!("drop database if exists {name}"))).await.unwrap();
-    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
-    let mut url = url::Url::parse(&server).unwrap();
-    url.set_path(&name);
+    let (mut admin, url) = database(&server, &name).await;
 
     let this = Installation::empty();
     let args = ["demo", "--tour", "--quiet", "--database-url", url.as_str(), "--redis-url", &redis];
@@ -112,4 +108,77 @@ async fn tour_on_servers_is_kept_apart_by_the_database() {
     let runs = this.json(&["--config", "hexsync-demo.toml", "--tenant", "fabrikam", "runs"]).await;
     assert!(!runs["runs"].as_array().unwrap().is_empty(), "{runs}");
     admin.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
+}
+
+/// A tour that is killed in its middle leaves what the next one replaces.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tour_that_was_killed_can_be_taken_again() {
+    let this = Installation::empty();
+    kill_at(&this, &["demo", "--tour", "--yes", "--quiet"], "3/7").await;
+    assert!(this.path("hexsync-demo.db").exists());
+    complete(&this.json(&["demo", "--tour", "--quiet"]).await);
+}
+
+/// The same as soon as it has begun its file, before there is anything in it.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tour_that_was_killed_at_once_can_be_taken_again() {
+    let this = Installation::empty();
+    let mut child = this.command(&["demo", "--tour", "--yes", "--quiet"]).spawn().unwrap();
+    while !this.path("hexsync-demo.db").exists() {
+        assert_eq!(child.try_wait().unwrap(), None, "it goes on");
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "it was killed");
+    complete(&this.json(&["demo", "--tour", "--quiet"]).await);
+}
+
+/// The same on servers, where the stream still holds what the killed one told.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tour_that_was_killed_on_servers_can_be_taken_again() {
+    let (Some(server), Some(redis)) =
+        (service("HEXSYNC_TEST_POSTGRES_URL"), service("HEXSYNC_TEST_REDIS_URL"))
+    else {
+        return;
+    };
+    let name = format!("hexsync_killed_tour_{}", std::process::id());
+    let (mut admin, url) = database(&server, &name).await;
+    // A database of its own there as well: the stream's name is always the same.
+    let mut redis = url::Url::parse(&redis).unwrap();
+    redis.set_path("/7");
+    let this = Installation::empty();
+    let servers = ["--database-url", url.as_str(), "--redis-url", redis.as_str()];
+    let args = |first: &[&'static str]| first.iter().copied().chain(servers).collect::<Vec<_>>();
+    kill_at(&this, &args(&["demo", "--tour", "--yes", "--quiet"]), "4/7").await;
+    complete(&this.json(&args(&["demo", "--tour", "--quiet"])).await);
+    admin.execute(sqlx::AssertSqlSafe(format!("drop database {name} with (force)"))).await.unwrap();
+}
+
+/// Kills the program without a warning as soon as it has written a line that begins so.
+#[cfg(unix)]
+async fn kill_at(this: &Installation, args: &[&str], begins: &'static str) {
+    use std::io::BufRead as _;
+
+    let mut child = this.command(args).stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let killed = tokio::task::spawn_blocking(move || {
+        let reached = lines.map_while(Result::ok).any(|line| line.trim_start().starts_with(begins));
+        child.kill().unwrap();
+        (reached, child.wait().unwrap())
+    });
+    let (reached, ended) = killed.await.unwrap();
+    assert!(reached && ended.code().is_none(), "it was killed in its middle: {ended}");
+}
+
+/// A database of a test's own, with the connection that made it.
+async fn database(server: &str, name: &str) -> (sqlx::PgConnection, url::Url) {
+    let mut admin = sqlx::PgConnection::connect(server).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("drop database if exists {name}"))).await.unwrap();
+    admin.execute(sqlx::AssertSqlSafe(format!("create database {name}"))).await.unwrap();
+    let mut url = url::Url::parse(server).unwrap();
+    url.set_path(name);
+    (admin, url)
 }

@@ -21,6 +21,9 @@ pub(super) const MARK: &str = "made by hexsync demo";
 /// Holds the server's address where it has a password.
 pub(super) const URL_VARIABLE: &str = "HEXSYNC_DEMO_DATABASE_URL";
 
+/// Stands in the head of the demo's file before there are tables in it, for a demo that is broken off at once: `hxde`.
+const APPLICATION_ID: i64 = 0x6878_6465;
+
 pub(super) const FILE: &str = "hexsync-demo.db";
 pub(super) const CONFIG: &str = "hexsync-demo.toml";
 const CONFIG_MARK: &str = "# Written by `hexsync demo`, which writes it anew each time.";
@@ -155,23 +158,47 @@ pub(super) async fn fresh_sqlite(multi_tenant: bool) -> Result<SqliteStore, CliE
         Some(_) => return Err(not_ours(&format!("./{FILE}"))),
     }
     let store = SqliteStoreBuilder::file(FILE).multi_tenant(multi_tenant).connect().await.map_err(refused)?;
+    ask(&store, &format!("pragma application_id = {APPLICATION_ID}")).await.map_err(refused)?;
     store.migrate().await.map_err(refused)?;
     Ok(store)
 }
 
-/// Whether a file can be a database of ours, without opening it as one: that alone would change others.
+/// Whether a file can be a database of ours, without opening it as one: that alone would change others. One without a
+/// byte is what a demo leaves that was broken off as it made it.
 fn looks_like_one(file: &mut File) -> io::Result<bool> {
     let mut head = Vec::new();
     file.take(20).read_to_end(&mut head)?;
+    if head.is_empty() {
+        return Ok(true);
+    }
     // The write format at offset 18 is 2 for write-ahead logging: https://www.sqlite.org/fileformat.html
     Ok(head.starts_with(b"SQLite format 3\0") && head.get(18) == Some(&2))
 }
 
-/// Whether all of a database's subscriptions carry the mark.
+/// Asks for a number, or sets one.
+async fn ask(store: &SqliteStore, sql: &str) -> Result<Option<i64>, StoreError> {
+    let mut tx = UnitOfWork::begin_across_tenants(store).await?;
+    let answer = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_optional(tx.connection()).await;
+    let during = "reading the head of the file";
+    let answer = answer.map_err(|error| StoreError::Refused { during, source: error.into() })?;
+    UnitOfWork::commit(store, tx).await?;
+    Ok(answer)
+}
+
+/// Whether a database was begun by a demo, or not by anybody.
+async fn was_begun_here(store: &SqliteStore) -> Result<bool, StoreError> {
+    let id = ask(store, "pragma application_id").await?;
+    Ok(id == Some(APPLICATION_ID) || ask(store, "select count(*) from sqlite_schema").await? == Some(0))
+}
+
+/// Whether a demo made the database: it has the demo's number, or all of its subscriptions carry the mark.
 async fn was_made_here() -> Result<bool, CliError> {
     let found = match SqliteStoreBuilder::url(format!("sqlite://{FILE}?mode=rw")).connect().await {
         Ok(store) => {
-            let found = is_marked(&store, &TENANTS).await;
+            let found = match was_begun_here(&store).await {
+                Ok(false) => is_marked(&store, &TENANTS).await,
+                begun => begun,
+            };
             store.close().await;
             found
         }
