@@ -68,6 +68,11 @@ impl Door {
 
     /// Sends a message; whether it was acknowledged.
     async fn send(&self, notifications: &[(String, String)]) -> bool {
+        self.call(notifications).await.is_success()
+    }
+
+    /// Sends a message; the answer's status, which says the same as its body.
+    async fn call(&self, notifications: &[(String, String)]) -> reqwest::StatusCode {
         let notification = |(id, fields): &(String, String)| {
             format!(
                 r#"<Notification><Id>{id}</Id><sObject xsi:type="sf:Opportunity"
@@ -86,7 +91,7 @@ impl Door {
         let status = answer.status();
         let acknowledged = answer.text().await.unwrap().contains("<Ack>true</Ack>");
         assert_eq!(status.is_success(), acknowledged);
-        acknowledged
+        status
     }
 
     async fn close(self) {
@@ -226,4 +231,44 @@ async fn gone_database_acknowledges_nothing() {
     assert_eq!(drain(&world).await, ids.len() as u64);
     assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
     door.close().await;
+}
+
+/// INV-INB-1, INV-INB-2, R9: the connection to the database ends after the notices were inserted and before the call is
+/// answered, and so does the one of the second try. The caller hears of a failure and comes again, and whether the server
+/// had committed or not, and whether it was applied meanwhile or not, each notice is applied once.
+#[tokio::test]
+async fn call_cut_off_between_staging_and_answer_is_applied_once() {
+    for (cut, is_drained_between) in [
+        (Cut::BeforeCommit, false),
+        (Cut::BeforeCommit, true),
+        (Cut::AfterCommit, false),
+        (Cut::AfterCommit, true),
+    ] {
+        let case = format!("{cut:?}, drained in between: {is_drained_between}");
+        let Some(home) = PgHome::new(false) else { return };
+        let (home, proxy) = home.behind_proxy().await;
+        let world = World::<PgStore>::start_in(home, Setup::opportunities(10)).await;
+        let door = Door::open(&world).await;
+        world.settle();
+        let ids = live::<Opportunity>(world.crm());
+        let message: Vec<_> = ids.iter().enumerate().map(|(n, id)| hint(n, id.as_str())).collect();
+
+        let n_before = proxy.commits_cut();
+        proxy.cut_at_commit(1, cut);
+        proxy.cut_at_commit(2, cut);
+        let status = door.call(&message).await;
+        assert!(status.is_server_error(), "{case}: {status}");
+        assert_eq!(proxy.commits_cut() - n_before, 2, "{case}: it was tried twice");
+        let n_staged = if cut == Cut::AfterCommit { ids.len() } else { 0 };
+        assert_eq!(n_waiting(&world).await, n_staged, "{case}");
+        let mut n_applied = if is_drained_between { drain(&world).await } else { 0 };
+
+        assert!(door.send(&message).await, "{case}");
+        n_applied += drain(&world).await;
+        assert_eq!(n_applied, ids.len() as u64, "{case}");
+        assert_eq!(n_waiting(&world).await, 0, "{case}");
+        assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new(), "{case}");
+        assert_eq!(world.audit::<Opportunity>().await.n_applied(), ids.len(), "{case}");
+        door.close().await;
+    }
 }
