@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
 
+mod answers;
 mod checks;
 mod cost;
 mod database;

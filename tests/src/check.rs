@@ -9,7 +9,7 @@ use entity_user::User;
 use sync_core::history::{Folded, fold};
 use sync_core::{
     Counts, DeadLetter, DeadLetterFilter, FieldValue, ItemStatus, Operation, RecordedItem, Run, RunStatus,
-    ValueRef,
+    Scope, ValueRef,
 };
 use sync_wiring::EntityStore;
 
@@ -71,9 +71,65 @@ impl<S: Backend> World<S> {
         parked
     }
 
+    /// As [`Books::check`].
+    pub async fn check_audit<T: Entity>(&self, audit: &Audit, rows: &BTreeMap<String, Row>)
+    where
+        S: EntityStore<T>,
+    {
+        self.books::<T>().check::<T>(audit, rows).await;
+    }
+
+    /// The whole audit of an entity's subscription.
+    pub async fn audit<T: Entity>(&self) -> Audit
+    where
+        S: EntityStore<T>,
+    {
+        self.books::<T>().audit().await
+    }
+
+    /// The runs of an entity's subscription, oldest first.
+    pub async fn runs<T: Entity>(&self) -> Vec<Run> {
+        self.books::<T>().runs().await
+    }
+
+    /// The rows of an entity.
+    pub async fn rows<T: Entity>(&self) -> BTreeMap<String, Row>
+    where
+        S: EntityStore<T>,
+    {
+        let ids: BTreeSet<String> = org::records::<T>(self.crm()).into_keys().collect();
+        self.store.rows::<T>(&self.home, &self.scope::<T>(), &ids).await
+    }
+
+    /// The open letters of an entity's subscription.
+    pub async fn letters<T: Entity>(&self) -> Vec<DeadLetter>
+    where
+        S: EntityStore<T>,
+    {
+        self.books::<T>().letters().await
+    }
+
+    /// What the store tells of an entity's subscription.
+    pub fn books<T: Entity>(&self) -> Books<'_, S> {
+        Books { store: &self.store, home: &self.home, scope: self.scope::<T>() }
+    }
+}
+
+/// What a store tells of one subscription.
+pub struct Books<'a, S: Backend> {
+    /// The store.
+    pub store: &'a S,
+    /// Where it keeps its data.
+    pub home: &'a S::Home,
+    /// The subscription's.
+    pub scope: Scope,
+}
+
+/// Of whatever CRM.
+impl<S: Backend> Books<'_, S> {
     /// R2, R9, R16 and R19: every run ended and its books balance, every applied change has one item and one event,
     /// each item goes on from where the one before it ended, and all of them together give the rows.
-    pub async fn check_audit<T: Entity>(&self, audit: &Audit, rows: &BTreeMap<String, Row>)
+    pub async fn check<T: Entity>(&self, audit: &Audit, rows: &BTreeMap<String, Row>)
     where
         S: EntityStore<T>,
     {
@@ -92,7 +148,7 @@ impl<S: Backend> World<S> {
             assert!(audit.applied(id).next().is_some(), "{} {id} has a row and no history", T::ENTITY);
         }
         let told = audit.records.values().flatten().filter(|item| is_applied(item)).map(event);
-        let published = self.store.events(&self.home, &self.scope::<T>()).await;
+        let published = self.store.events(self.home, &self.scope).await;
         assert_eq!(
             unpaired(told, published),
             Vec::<(Event, i64)>::new(),
@@ -110,23 +166,19 @@ impl<S: Backend> World<S> {
         let step = (audit.records.len() / 20).max(1);
         let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         for id in audit.records.keys().step_by(step) {
-            let history = self.store.history(&mut tx, &self.scope::<T>(), &id.as_str().into()).await;
+            let history = self.store.history(&mut tx, &self.scope, &id.as_str().into()).await;
             let history = history.expect("history can be read");
             assert!(audit.applied(id).eq(history.iter()), "{} {id} has two histories", T::ENTITY);
         }
         self.store.rollback(tx).await.expect("the store is there");
     }
 
-    /// The whole audit of an entity's subscription.
-    pub async fn audit<T: Entity>(&self) -> Audit
-    where
-        S: EntityStore<T>,
-    {
-        let scope = self.scope::<T>();
-        let mut audit = Audit { runs: self.runs::<T>().await, ..Audit::default() };
+    /// All of it.
+    pub async fn audit(&self) -> Audit {
+        let mut audit = Audit { runs: self.runs().await, ..Audit::default() };
         let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         for run in &audit.runs {
-            let items = self.store.items(&mut tx, &scope, run.id, 0, 1_000_000).await;
+            let items = self.store.items(&mut tx, &self.scope, run.id, 0, 1_000_000).await;
             for recorded in items.expect("items can be read") {
                 audit.records.entry(recorded.item.external_id.to_string()).or_default().push(recorded);
             }
@@ -135,33 +187,21 @@ impl<S: Backend> World<S> {
         audit
     }
 
-    /// The runs of an entity's subscription, oldest first.
-    pub async fn runs<T: Entity>(&self) -> Vec<Run> {
+    /// Its runs, oldest first.
+    pub async fn runs(&self) -> Vec<Run> {
         let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
-        let mut runs = self.store.runs(&mut tx, &self.scope::<T>(), 100_000).await.expect("runs can be read");
+        let mut runs = self.store.runs(&mut tx, &self.scope, 100_000).await.expect("runs can be read");
         self.store.rollback(tx).await.expect("the store is there");
         runs.reverse();
         runs
     }
 
-    /// The rows of an entity.
-    pub async fn rows<T: Entity>(&self) -> BTreeMap<String, Row>
-    where
-        S: EntityStore<T>,
-    {
-        let ids: BTreeSet<String> = org::records::<T>(self.crm()).into_keys().collect();
-        self.store.rows::<T>(&self.home, &self.scope::<T>(), &ids).await
-    }
-
-    /// The open letters of an entity's subscription.
-    pub async fn letters<T: Entity>(&self) -> Vec<DeadLetter>
-    where
-        S: EntityStore<T>,
-    {
+    /// Its open letters.
+    pub async fn letters(&self) -> Vec<DeadLetter> {
         let mut tx = self.store.begin_across_tenants().await.expect("the store is there");
         let all = DeadLetterFilter::default();
         let letters =
-            self.store.list(&mut tx, &self.scope::<T>(), &all, 100_000).await.expect("letters can be read");
+            self.store.list(&mut tx, &self.scope, &all, 100_000).await.expect("letters can be read");
         self.store.rollback(tx).await.expect("the store is there");
         letters
     }

@@ -92,8 +92,17 @@ impl Tokens {
 /// When the address is none.
 #[must_use]
 pub fn connect(login: &Login, clock: Arc<dyn Clock>) -> SalesforceClient {
+    connect_within(login, clock, None)
+}
+
+/// As [`connect`]; each answer is waited for so long and no longer.
+///
+/// # Panics
+/// When the address is none.
+#[must_use]
+pub fn connect_within(login: &Login, clock: Arc<dyn Clock>, patience: Option<Duration>) -> SalesforceClient {
     let tokens = Granted { grant: login.refresh_token.clone(), kept: MemoryTokenStore::default() };
-    client(login, clock, tokens)
+    client(login, clock, tokens, patience)
 }
 
 /// As [`connect`], on tokens that others work with as well.
@@ -102,10 +111,15 @@ pub fn connect(login: &Login, clock: Arc<dyn Clock>) -> SalesforceClient {
 /// When the address is none.
 #[must_use]
 pub fn connect_sharing(login: &Login, clock: Arc<dyn Clock>, tokens: &Tokens) -> SalesforceClient {
-    client(login, clock, tokens.0.clone())
+    client(login, clock, tokens.0.clone(), None)
 }
 
-fn client(login: &Login, clock: Arc<dyn Clock>, tokens: impl TokenStore + 'static) -> SalesforceClient {
+fn client(
+    login: &Login,
+    clock: Arc<dyn Clock>,
+    tokens: impl TokenStore + 'static,
+    patience: Option<Duration>,
+) -> SalesforceClient {
     let endpoint = format!("{}/services/oauth2/token", login.url).parse().expect("an address");
     let endpoint = TokenEndpoint::new(endpoint).expect("loopback needs no tls");
     let credential = ClientCredential::new(&login.client_id, Some(login.client_secret.clone().into()));
@@ -116,7 +130,13 @@ fn client(login: &Login, clock: Arc<dyn Clock>, tokens: impl TokenStore + 'stati
         RetryPolicy { max_tries: 4, first_backoff: Duration::from_millis(2), ..RetryPolicy::default() };
     SalesforceClient::builder(auth)
         .config(config)
-        .http(|http| http.retry(retry).clock(clock).jitter(Arc::new(LeastJitter)))
+        .http(|http| {
+            let http = http.retry(retry).clock(clock).jitter(Arc::new(LeastJitter));
+            match patience {
+                Some(patience) => http.timeout(patience),
+                None => http,
+            }
+        })
         .build()
         .expect("the settings are fine")
 }

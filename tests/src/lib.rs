@@ -7,6 +7,7 @@ pub mod edit;
 pub mod entity;
 pub mod hook;
 pub mod org;
+pub mod pair;
 pub mod process;
 pub mod proxy;
 pub mod store;
