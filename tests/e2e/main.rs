@@ -15,6 +15,7 @@ mod pipeline;
 mod pushed;
 mod reconcile;
 mod records;
+mod redis;
 mod soak;
 mod tenants;
 mod two_way;

@@ -10,6 +10,7 @@ pub mod org;
 pub mod pair;
 pub mod process;
 pub mod proxy;
+pub mod redis;
 pub mod store;
 /// The workspace's front page, so that its example runs as a test.
 #[cfg(doctest)]
