@@ -26,3 +26,4 @@ mod records;
 mod schema;
 mod stamps;
 mod two_way;
+mod webhooks;

@@ -51,8 +51,10 @@ pub(crate) enum Finding {
     StateGrows { bytes: usize },
     /// A record was written again although nobody changed it.
     Loops { writes: usize },
-    /// What was made once is there several times.
+    /// What was made once is there, or was told, several times.
     Doubled { records: usize },
+    /// A call that nobody who may call has sent was believed: what was done because of it.
+    Forged(String),
 }
 
 /// The kinds of [`Finding`], to expect one.
@@ -71,6 +73,7 @@ pub(crate) enum Kind {
     StateGrows,
     Loops,
     Doubled,
+    Forged,
 }
 
 impl Finding {
@@ -89,6 +92,7 @@ impl Finding {
             Self::StateGrows { .. } => Kind::StateGrows,
             Self::Loops { .. } => Kind::Loops,
             Self::Doubled { .. } => Kind::Doubled,
+            Self::Forged(_) => Kind::Forged,
         }
     }
 }

@@ -18,7 +18,7 @@ use super::Object;
 /// A contact.
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "person", title = "email")]
-pub(super) struct Person {
+pub(crate) struct Person {
     email: Option<String>,
     firstname: Option<String>,
     lastname: Option<String>,
@@ -29,7 +29,7 @@ pub(super) struct Person {
 /// A deal.
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "deal", title = "dealname")]
-pub(super) struct Deal {
+pub(crate) struct Deal {
     dealname: Option<String>,
     amount: Option<Decimal>,
     dealstage: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct Deal {
 /// An association of a contact and a company.
 #[derive(Clone, Debug, Default, PartialEq, Canonical)]
 #[canonical(entity = "employment")]
-pub(super) struct Employment {
+pub(crate) struct Employment {
     contact: Option<ExternalId>,
     company: Option<ExternalId>,
     label: Option<String>,
@@ -170,7 +170,7 @@ kept!(Person, Deal, Employment);
 
 /// A store that has tables for the entities of these scenarios.
 #[async_trait]
-pub(super) trait Keeps:
+pub(crate) trait Keeps:
     Backend + EntityStore<Person> + EntityStore<Deal> + EntityStore<Employment>
 {
     /// Makes the tables, where a store needs any.

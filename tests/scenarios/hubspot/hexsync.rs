@@ -7,6 +7,7 @@ use std::time::Duration;
 use crm_sandbox::hubspot::{HubspotControl, Running};
 use e2e::client;
 use e2e::clock::{LeastJitter, OrgClock};
+use e2e::store::Event;
 use provider_http::RetryPolicy;
 use provider_hubspot::{FromHubspot, HubspotClient, HubspotConfig};
 use sync_auth::{Authenticator, MemoryTokenStore, StaticToken};
@@ -15,7 +16,9 @@ use sync_core::{
     Action, Brake, Clock, DeadLetterFilter, EngineOptions, ExternalId, LocalListing, ReadMode,
     ReconcileSource, RunRequest, Scope, Subscription, SyncSink, TableEntity,
 };
+use sync_wiring::webhooks::{DrainFeed, Drained};
 use sync_wiring::{EntityStore, SyncModule, hubspot};
+use tokio_util::sync::CancellationToken;
 
 use super::entities::{Deal, Employment, Keeps, Person};
 use super::{Object, OnHubspot, Stage, pass, truth};
@@ -40,7 +43,39 @@ enum Work {
 }
 
 impl<S: Keeps> Hexsync<S> {
-    fn clock(&self) -> Arc<dyn Clock> {
+    pub(crate) fn account(&self) -> &Running {
+        &self.account
+    }
+
+    pub(crate) fn store(&self) -> &Arc<S> {
+        &self.store
+    }
+
+    pub(crate) fn subscription(&self, object: Object) -> &Subscription {
+        &self.subscriptions[&object]
+    }
+
+    /// What was told to the application of an object's records, in order.
+    pub(crate) async fn events(&self, object: Object) -> Vec<Event> {
+        self.store.events(&self.home, &self.scope(object)).await
+    }
+
+    /// Applies what calls said of contacts.
+    pub(crate) async fn drain_contacts(&self) -> Said {
+        let contacts = self.subscription(Object::Contacts).clone();
+        let feed = hubspot::drain::<Person, S>(&self.module(), &self.crm, contacts);
+        let feed = feed.expect("nothing is missing");
+        loop {
+            match feed.drain(CancellationToken::new()).await {
+                Ok(Drained::Applied { .. }) => {}
+                Ok(Drained::Nothing) => return Said::Well,
+                Ok(held @ (Drained::Busy | Drained::Paused)) => return Said::Paused(format!("{held:?}")),
+                Err(error) => return Said::Failed(error.to_string()),
+            }
+        }
+    }
+
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
         Arc::new(OrgClock(self.account.control().clock().clone()))
     }
 
@@ -58,7 +93,7 @@ impl<S: Keeps> Hexsync<S> {
         module.build().expect("nothing is missing")
     }
 
-    fn scope(&self, object: Object) -> Scope {
+    pub(crate) fn scope(&self, object: Object) -> Scope {
         let subscription = &self.subscriptions[&object];
         Scope {
             tenant: None,

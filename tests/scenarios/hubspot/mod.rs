@@ -24,6 +24,8 @@ use serde_json::Value as Json;
 use crate::contender::Contender;
 use crate::verdict::{Row, Truth, plain};
 
+pub(crate) use entities::Keeps;
+pub(crate) use hexsync::Hexsync;
 pub(crate) use naive::Habits;
 
 /// What is synced.
@@ -115,7 +117,7 @@ pub(crate) trait OnHubspot: Contender {
 }
 
 /// The records of an account that are watched, as they are now.
-fn truth(crm: &HubspotControl, objects: &[Object]) -> Truth {
+pub(crate) fn truth(crm: &HubspotControl, objects: &[Object]) -> Truth {
     let mut truth = Truth::default();
     for object in objects {
         truth.fields.extend(object.properties().iter().map(|name| (*name).to_owned()));
