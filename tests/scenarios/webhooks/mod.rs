@@ -2,6 +2,7 @@
 
 mod hexsync;
 mod naive_handler;
+mod silence;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
