@@ -7,7 +7,7 @@ use sync_core::EndCause;
 use crate::authenticator::Shared;
 use crate::error::{AuthError, DeadGrant};
 use crate::known::Known;
-use crate::store::{HeldTurn, Saved, StoredToken, Turn};
+use crate::store::{Crowding, HeldTurn, Saved, StoredToken, Turn};
 use crate::strategy::TokenRequest;
 use crate::token::AccessToken;
 use crate::turns::{Patience, Waiting};
@@ -302,11 +302,17 @@ impl Flight {
             grant.detail = Some(format!(
                 "an exchange begun at {since} never reported back; the refresh token in its answer was lost"
             ));
-        } else if let Some(newer) = shared.crowded_out().await {
-            grant.cause = EndCause::GrantLimit;
-            grant.detail = Some(format!(
-                "the same user granted the same app {newer} times since; the provider keeps only the latest"
-            ));
+        } else if let Some(crowding) = shared.crowding().await {
+            let Crowding { limit, newer } = crowding;
+            let rule = format!("of a user's grants to an app the provider keeps only the latest {limit}");
+            grant.detail = Some(if crowding.is_over() {
+                grant.cause = EndCause::GrantLimit;
+                format!("the same user granted the same app {newer} times since; {rule}")
+            } else {
+                // Others, of another installation of the app, are not known here.
+                let told = grant.detail.take().map(|told| format!("{told}; ")).unwrap_or_default();
+                format!("{told}{rule}, so newer ones made elsewhere may have ended it")
+            });
         }
     }
 

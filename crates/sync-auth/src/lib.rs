@@ -23,7 +23,9 @@ pub use error::{AuthError, DeadGrant, SharedError, next_step};
 pub use hosts::HostRule;
 pub use retry::{Unauthorised, with_auth_retry};
 pub use secrecy::{ExposeSecret, SecretString};
-pub use store::{HeldTurn, MemoryTokenStore, Saved, StoredToken, TokenStore, TokenStoreError, Turn};
+pub use store::{
+    Crowding, HeldTurn, MemoryTokenStore, Saved, StoredToken, TokenStore, TokenStoreError, Turn,
+};
 pub use strategy::{
     AuthStrategy, ClientCredentials, Grant, JwtBearer, JwtBearerConfig, RefreshToken, StaticToken,
     TokenRequest,

@@ -59,6 +59,23 @@ pub enum Saved {
     Overtaken,
 }
 
+/// How many grants there are of a user to an app whose provider keeps only so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Crowding {
+    /// How many the provider keeps; the oldest go first.
+    pub limit: u64,
+    /// How many are known that are newer than the one in question. There may be others.
+    pub newer: u64,
+}
+
+impl Crowding {
+    /// Whether those that are known suffice to have ended it.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        self.newer >= self.limit
+    }
+}
+
 /// Keeps tokens per connection.
 ///
 /// - **INV-AUTH-1** `save` and `save_in_turn` have returned only when a crash can't lose what was saved: the
@@ -120,12 +137,12 @@ pub trait TokenStore: Send + Sync {
         Ok(())
     }
 
-    /// How many newer grants of the same user to the same app are known, if they are so many that the provider may
-    /// have dropped this one. `None` otherwise, or where that is not known.
+    /// Whether the provider may have dropped this grant for newer ones of the same user to the same app. `None` where
+    /// no limit is known.
     ///
     /// # Errors
     /// When the store can't answer.
-    async fn crowded_out(&self, key: &ConnectionKey) -> Result<Option<u64>, TokenStoreError> {
+    async fn crowding(&self, key: &ConnectionKey) -> Result<Option<Crowding>, TokenStoreError> {
         let _ = key;
         Ok(None)
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::authenticator::Shared;
 use crate::error::AuthError;
-use crate::store::{HeldTurn, Saved, StoredToken, TokenStoreError, Turn};
+use crate::store::{Crowding, HeldTurn, Saved, StoredToken, TokenStoreError, Turn};
 
 /// How long one waits for another process. A little longer than a lost turn lasts.
 const LONGEST_WAIT: Duration = Duration::from_secs(75);
@@ -79,9 +79,9 @@ impl Shared {
         }
     }
 
-    /// As [`TokenStore::crowded_out`](crate::TokenStore::crowded_out); what can't be asked is not known.
-    pub(crate) async fn crowded_out(&self) -> Option<u64> {
-        self.store.crowded_out(&self.connection).await.unwrap_or_default()
+    /// As [`TokenStore::crowding`](crate::TokenStore::crowding); what can't be asked is not known.
+    pub(crate) async fn crowding(&self) -> Option<Crowding> {
+        self.store.crowding(&self.connection).await.unwrap_or_default()
     }
 }
 

@@ -13,8 +13,8 @@ use serde_json::json;
 use support::vaults::{Memory, Place, Postgres, Sqlite, tokens};
 use support::*;
 use sync_auth::{
-    AuthError, AuthStrategy, Authenticator, ClientCredential, RefreshToken, StoredToken, TokenEndpoint,
-    TokenRequest, TokenStore, Turn, VaultTokenStore,
+    AuthError, AuthStrategy, Authenticator, ClientCredential, Crowding, RefreshToken, StoredToken,
+    TokenEndpoint, TokenRequest, TokenStore, Turn, VaultTokenStore,
 };
 use sync_core::{
     Clock, ConnectionProfile, ConnectionStatus, ConnectionStore, EndCause, NewGrant, Sealed, UnitOfWork,
@@ -351,8 +351,10 @@ async fn grant_crowded_out_by_later_ones_is_named() {
     for n in 1..=4 {
         granted(&format!("later-{n}")).await;
     }
-    assert_eq!(limited().crowded_out(&connection()).await.unwrap(), None);
+    let crowding = limited().crowding(&connection()).await.unwrap().unwrap();
+    assert!(!crowding.is_over(), "{crowding:?}");
     granted("later-5").await;
+    assert_eq!(limited().crowding(&connection()).await.unwrap(), Some(Crowding { limit: 5, newer: 5 }));
     shared.provider.fail_next(dead());
     let auth = Authenticator::builder(connection(), shared.provider.clone(), limited());
     let auth = auth.clock(Arc::new(shared.clock.clone())).build();
@@ -360,6 +362,23 @@ async fn grant_crowded_out_by_later_ones_is_named() {
         panic!("the grant is dead")
     };
     assert_eq!(grant.cause, EndCause::GrantLimit);
-    assert!(grant.detail.as_deref().unwrap().contains("5 times since"), "{grant}");
+    let detail = grant.detail.as_deref().unwrap();
+    assert!(detail.contains("5 times since") && detail.contains("keeps only the latest 5"), "{grant}");
     assert_eq!(shared.row().await.end.unwrap().cause, EndCause::GrantLimit);
+}
+
+/// Other installations of the same app grant as well, and nobody here knows: the limit is told as what may be behind it,
+/// beside the provider's own words.
+#[tokio::test]
+async fn grant_that_ends_for_no_known_reason_tells_of_the_limit() {
+    let shared = Shared::connected(Some(1800)).await;
+    let tokens = VaultTokenStore::builder(Arc::clone(&shared.store), support::vaults::vault(), "suite")
+        .grant_limit(Some(5));
+    shared.provider.fail_next(dead());
+    let auth = Authenticator::builder(connection(), shared.provider.clone(), tokens.build());
+    let auth = auth.clock(Arc::new(shared.clock.clone())).build();
+    let error = auth.current().await.unwrap_err();
+    let AuthError::NeedsReauthorisation { grant } = &error else { panic!("{error:?}") };
+    assert_eq!(grant.cause, EndCause::Revoked);
+    assert!(error.to_string().contains("keeps only the latest 5"), "{error}");
 }

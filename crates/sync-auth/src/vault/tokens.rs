@@ -18,7 +18,7 @@ use url::Url;
 
 use super::{Purpose, Vault, VaultError};
 use crate::error::DeadGrant;
-use crate::store::{HeldTurn, Saved, StoredToken, TokenStore, TokenStoreError, Turn};
+use crate::store::{Crowding, HeldTurn, Saved, StoredToken, TokenStore, TokenStoreError, Turn};
 use crate::token::AccessToken;
 
 /// Longer than an exchange may take, with its answer and the save.
@@ -196,12 +196,12 @@ where
         self.store.commit(tx).await.map_err(failed)
     }
 
-    async fn crowded_out(&self, key: &ConnectionKey) -> Result<Option<u64>, TokenStoreError> {
+    async fn crowding(&self, key: &ConnectionKey) -> Result<Option<Crowding>, TokenStoreError> {
         let Some(limit) = self.grant_limit else { return Ok(None) };
         let mut tx = self.store.begin_across_tenants().await.map_err(failed)?;
         let newer = self.store.newer_grants(&mut tx, key).await.map_err(failed)?;
         self.store.rollback(tx).await.map_err(failed)?;
-        Ok((newer >= limit).then_some(newer))
+        Ok(Some(Crowding { limit, newer }))
     }
 }
 
