@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crm_sandbox::salesforce::SalesforceControl;
-use e2e::client::{self, Login, Tokens};
+use e2e::client::{self, CONNECTION, Login};
+use e2e::connections;
 use e2e::entity::Entity;
 use e2e::store::Backend;
 use e2e::world::{Setup, World};
 use entity_account::Account;
+use entity_contact::Contact;
 use entity_opportunity::Opportunity;
 use sync_core::{Brake, CUSTOM_PREFIX, Cursor, ReadMode, RunReport, RunStatus, StoreError, SyncError};
 use sync_wiring::{EntityStore, salesforce};
@@ -20,8 +22,6 @@ use crate::verdict::{Row, Rows, Truth, plain};
 /// Hexsync on one of its stores.
 pub(crate) struct Hexsync<S: Backend> {
     world: World<S>,
-    /// What the processes of an installation share.
-    tokens: Tokens,
     accounts: bool,
 }
 
@@ -95,7 +95,27 @@ impl<S: Backend> Hexsync<S> {
 
     fn connect(&mut self) {
         let login = Login::of(&self.world.org);
-        self.world.crm = client::connect_sharing(&login, self.world.clock(), &self.tokens);
+        let tokens = connections::tokens(&self.world.store, &login, self.world.clock());
+        self.world.crm = client::connect_sharing(&login, self.world.clock(), tokens);
+    }
+
+    /// Another process, whose part of the work is one entity.
+    async fn run_beside<T: Entity>(&self) -> Said
+    where
+        S: EntityStore<T>,
+    {
+        let login = Login::of(&self.world.org);
+        let store = S::open(&self.world.home).await;
+        let tokens = connections::tokens(&store, &login, self.world.clock());
+        let crm = client::connect_sharing(&login, self.world.clock(), tokens);
+        let engine = salesforce::engine::<T, S>(&self.world.module_on(&store), &crm).expect("all is there");
+        said(engine.execute(self.world.request()).await)
+    }
+
+    async fn grant(&self, connection: &str, refresh_token: &str) {
+        let (world, login) = (&self.world, Login::of(&self.world.org));
+        let now = world.clock().now();
+        connections::grant(&world.store, &connection.into(), (&login, refresh_token), now).await;
     }
 }
 
@@ -183,8 +203,9 @@ impl<S: Backend> OnSalesforce for Hexsync<S> {
         let setup = Setup { org: stage.org(), page: stage.page, batch: stage.page, ..Setup::default() };
         let world = World::<S>::start(setup).await.expect("these stores need no server");
         world.crm().edit_settings(|settings| settings.rotate_refresh_tokens = stage.rotating);
-        let tokens = Tokens::granted(&Login::of(&world.org)).await;
-        let mut hexsync = Self { world, tokens, accounts: stage.accounts };
+        let mut hexsync = Self { world, accounts: stage.accounts };
+        let refresh_token = hexsync.world.org.credentials().refresh_token.clone();
+        hexsync.grant(CONNECTION, &refresh_token).await;
         hexsync.connect();
         hexsync
     }
@@ -193,19 +214,21 @@ impl<S: Backend> OnSalesforce for Hexsync<S> {
         self.world.crm()
     }
 
-    async fn run_twice_at_once(&mut self) -> [Said; 2] {
-        let login = Login::of(&self.world.org);
-        let other = client::connect_sharing(&login, self.world.clock(), &self.tokens);
-        let accounts = salesforce::engine::<Account, S>(&self.world.module(), &other).expect("all is there");
-        let (deals, accounts) = tokio::join!(
+    async fn run_thrice_at_once(&mut self) -> [Said; 3] {
+        let (deals, accounts, contacts) = tokio::join!(
             self.execute::<Opportunity>(ReadMode::Delta),
-            accounts.execute(self.world.request::<Account>()),
+            self.run_beside::<Account>(),
+            self.run_beside::<Contact>(),
         );
-        [deals, said(accounts)]
+        [deals, accounts, contacts]
+    }
+
+    async fn connect_elsewhere(&mut self, name: &str, refresh_token: &str) {
+        self.grant(name, refresh_token).await;
     }
 
     async fn reconnect(&mut self, refresh_token: String) {
-        self.tokens.grant(&refresh_token).await;
+        self.grant(CONNECTION, &refresh_token).await;
         self.connect();
     }
 

@@ -432,13 +432,17 @@ impl OnSalesforce for Naive {
         self.org.control()
     }
 
-    async fn run_twice_at_once(&mut self) -> [Said; 2] {
-        let mut other = self.process();
-        let (mine, theirs) =
-            tokio::join!(self.process.renew(&self.http, &self.org), other.renew(&self.http, &self.org),);
+    /// Each process took the refresh token from the disk when it started, and renews for itself.
+    async fn run_thrice_at_once(&mut self) -> [Said; 3] {
+        let (mut second, mut third) = (self.process(), self.process());
+        let (http, org) = (&self.http, &self.org);
+        let outcomes =
+            tokio::join!(self.process.renew(http, org), second.renew(http, org), third.renew(http, org));
         let outcome = |renewed: Result<String, String>| renewed.map_or_else(Said::Failed, |_| Said::Well);
-        [outcome(mine), outcome(theirs)]
+        [outcome(outcomes.0), outcome(outcomes.1), outcome(outcomes.2)]
     }
+
+    async fn connect_elsewhere(&mut self, _: &str, _: &str) {}
 
     async fn reconnect(&mut self, refresh_token: String) {
         self.disk.refresh_token = refresh_token;

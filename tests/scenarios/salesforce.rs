@@ -75,8 +75,11 @@ pub(crate) trait OnSalesforce: Contender {
     /// Changes the org.
     fn crm(&self) -> &SalesforceControl;
 
-    /// Two processes that share the connection run at the same moment.
-    async fn run_twice_at_once(&mut self) -> [Said; 2];
+    /// Three processes that share the connection, each with its own handle on what they share, run at the same moment.
+    async fn run_thrice_at_once(&mut self) -> [Said; 3];
+
+    /// The person who connected the account connects it once more, for something else.
+    async fn connect_elsewhere(&mut self, name: &str, refresh_token: &str);
 
     /// A person connects the account again, and this is the new grant.
     async fn reconnect(&mut self, refresh_token: String);

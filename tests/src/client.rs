@@ -64,28 +64,6 @@ impl TokenStore for Granted {
     }
 }
 
-/// The tokens of a connection, as the processes of one installation share them.
-#[derive(Clone, Debug, Default)]
-pub struct Tokens(MemoryTokenStore);
-
-impl Tokens {
-    /// Nothing but the grant of this login.
-    pub async fn granted(login: &Login) -> Self {
-        let tokens = Self::default();
-        tokens.grant(&login.refresh_token).await;
-        tokens
-    }
-
-    /// Begins anew with a grant that a person gave.
-    ///
-    /// # Panics
-    /// Never: memory is there.
-    pub async fn grant(&self, refresh_token: &str) {
-        let token = StoredToken::from_refresh_token(refresh_token.into());
-        self.0.save(&CONNECTION.into(), &token).await.expect("memory is there");
-    }
-}
-
 /// A client whose retries wait as little as possible.
 ///
 /// # Panics
@@ -105,13 +83,17 @@ pub fn connect_within(login: &Login, clock: Arc<dyn Clock>, patience: Option<Dur
     client(login, clock, tokens, patience)
 }
 
-/// As [`connect`], on tokens that others work with as well.
+/// As [`connect`], on tokens that others may work with as well.
 ///
 /// # Panics
 /// When the address is none.
 #[must_use]
-pub fn connect_sharing(login: &Login, clock: Arc<dyn Clock>, tokens: &Tokens) -> SalesforceClient {
-    client(login, clock, tokens.0.clone(), None)
+pub fn connect_sharing(
+    login: &Login,
+    clock: Arc<dyn Clock>,
+    tokens: impl TokenStore + 'static,
+) -> SalesforceClient {
+    client(login, clock, tokens, None)
 }
 
 fn client(

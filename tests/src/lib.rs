@@ -3,6 +3,7 @@
 pub mod check;
 pub mod client;
 pub mod clock;
+pub mod connections;
 pub mod edit;
 pub mod entity;
 pub mod hook;

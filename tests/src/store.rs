@@ -14,7 +14,9 @@ use entity_contact::Contact;
 use entity_opportunity::Opportunity;
 use entity_user::User;
 use sync_core::history::Folded;
-use sync_core::{ChangeEmitter, FieldKind, FieldValue, Scope, Store, WebhookInbox};
+use sync_core::{
+    ChangeEmitter, ConnectionStore, FieldKind, FieldValue, RefreshStore, Scope, Store, WebhookInbox,
+};
 use sync_wiring::EntityStore;
 
 use crate::entity::Entity;
@@ -28,6 +30,8 @@ pub trait Backend:
     Store
     + ChangeEmitter<Self::Tx>
     + WebhookInbox<Self::Tx>
+    + ConnectionStore<Self::Tx>
+    + RefreshStore<Self::Tx>
     + EntityStore<User>
     + EntityStore<Account>
     + EntityStore<Contact>

@@ -198,11 +198,26 @@ impl<S: Backend> World<S> {
         self.module_of(own_writes(), clock)
     }
 
+    /// The same on another handle, as another process has one.
+    #[must_use]
+    pub fn module_on(&self, store: &Arc<S>) -> SyncModule<S> {
+        self.module_with_all(store, own_writes(), self.clock())
+    }
+
     fn module_of(&self, fingerprints: Fingerprints, clock: Arc<dyn Clock>) -> SyncModule<S> {
+        self.module_with_all(&self.store, fingerprints, clock)
+    }
+
+    fn module_with_all(
+        &self,
+        store: &Arc<S>,
+        fingerprints: Fingerprints,
+        clock: Arc<dyn Clock>,
+    ) -> SyncModule<S> {
         let module = SyncModule::builder()
-            .store(S::clone(&self.store))
+            .store(S::clone(store))
             .options(self.options.clone())
-            .emitter(Arc::clone(&self.store) as _)
+            .emitter(Arc::clone(store) as _)
             .clock(clock)
             .fingerprints(fingerprints)
             .jitter(Arc::new(LeastJitter));
