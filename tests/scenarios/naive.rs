@@ -60,6 +60,8 @@ pub(crate) enum Push {
     WhatChanged,
     /// What was edited here; what comes in of a record within five minutes after it was written is taken for an echo.
     DeafForAWhile,
+    /// What was edited here; what the user whom it signs in as changed in a record it has is taken for an echo.
+    DeafToItself,
 }
 
 /// Where it goes on next time.
@@ -180,11 +182,20 @@ impl Naive {
         {
             return;
         }
+        let is_by_itself = record.values.get("LastModifiedById") == Some(&self.itself());
+        if self.habits.push == Push::DeafToItself && is_by_itself && self.disk.rows.contains_key(&record.id) {
+            return;
+        }
         let row = Row { deleted: false, values: record.values };
         let before = self.disk.rows.insert(record.id.clone(), row.clone());
         if self.habits.push == Push::WhatChanged && before.is_some_and(|before| before != row) {
             self.disk.outgoing.insert(record.id);
         }
+    }
+
+    /// The user whom it signs in as.
+    fn itself(&self) -> String {
+        self.org.control().read(|org| org.api_user).to_string()
     }
 
     /// The application edits a row.
@@ -243,7 +254,8 @@ impl Naive {
 
     fn query(&self, object: &str, since: Option<&str>, n_read: usize) -> String {
         let columns = self.process.columns.get(object).map(|columns| columns.join(", ")).unwrap_or_default();
-        let mut soql = format!("SELECT Id, SystemModstamp, {columns} FROM {object}");
+        let author = if self.habits.push == Push::DeafToItself { "LastModifiedById, " } else { "" };
+        let mut soql = format!("SELECT Id, SystemModstamp, {author}{columns} FROM {object}");
         if let Some(since) = since {
             let operator = if self.habits.boundary == Boundary::Remembered { ">=" } else { ">" };
             soql += &format!(" WHERE SystemModstamp {operator} {}", since.replace("+0000", "Z"));

@@ -1,9 +1,10 @@
 //! Records that are edited on both sides: loops, edits taken for echoes, and records made twice.
 
-use crm_sandbox::salesforce::SalesforceControl;
 use crm_sandbox::salesforce::model::RecordId;
 use crm_sandbox::salesforce::schema::FieldSpec;
+use crm_sandbox::salesforce::{RowChange, RowChanges, SalesforceControl};
 use crm_sandbox::{Fault, FaultRule};
+use e2e::edit::fields;
 use e2e::store::Backend;
 use entity_opportunity::Opportunity;
 use serde_json::json;
@@ -23,6 +24,9 @@ scenarios! { Hexsync vs Naive;
     /// 25: somebody else's edit, moments after ours, is no echo.
     hexsync_survives_an_edit_right_after_its_own, naive_poller_fails_an_edit_right_after_its_own
         = edit_right_after_ours => Stale;
+    /// 25: an edit by the user whom we sign in as need not be ours: an automation or another tool may work under it.
+    hexsync_survives_an_edit_under_its_name, naive_poller_fails_an_edit_under_its_name
+        = edit_under_our_name => Stale;
     /// 25: an answer that is lost says nothing about whether the record was made.
     hexsync_survives_a_lost_answer, naive_poller_fails_a_lost_answer = lost_answer => Doubled;
 }
@@ -73,6 +77,24 @@ async fn edit_right_after_ours<C: BothWays>() -> Verdict {
     contender.send().await;
     contender.later(1);
     bulk_edit(contender.crm(), &[deal], &json!({"Amount": 4711}));
+    for _ in 0..3 {
+        contender.follow().await;
+        contender.later(600);
+        contender.send().await;
+    }
+    contender.verdict().await
+}
+
+async fn edit_under_our_name<C: BothWays>() -> Verdict {
+    let mut contender = enter::<C>(Push::DeafToItself).await;
+    let deal = deals(contender.crm())[3];
+    contender.edit_here(deal, "call them").await;
+    contender.send().await;
+    contender.later(1);
+    let user = contender.crm().read(|org| org.api_user);
+    let ops = vec![RowChange::Update { id: deal, fields: fields(json!({"NextStep": "they called"})) }];
+    let done = contender.crm().apply(&RowChanges { ops, user: Some(user), ..RowChanges::default() });
+    assert!(done.iter().all(Result::is_ok), "the edit is possible");
     for _ in 0..3 {
         contender.follow().await;
         contender.later(600);
