@@ -2,11 +2,11 @@
 //!
 //! Each scenario is a story played on a simulated CRM: something happens upstream, somebody syncs, and at the end the
 //! local rows are held against what the CRM holds. The same story is played to this engine, on SQLite and in memory,
-//! and to a naive poller that is kept here for the purpose: a scenario that the naive poller survives proves nothing.
+//! and to a naive poller, or a naive handler of webhooks, that is kept here for the purpose: a scenario that the naive
+//! contender survives proves nothing.
 //!
 //! The numbers are those of the complaints; the table in this folder's `README.md` tells for each what the naive
-//! poller does wrong and what the engine does instead. One of the twenty-five is not here, because it belongs to a
-//! way of syncing that this workspace does not have yet: 20 (an expired replay id of a stream).
+//! contender does wrong and what the engine does instead.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails should fail the test")]
 
