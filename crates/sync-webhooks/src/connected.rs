@@ -10,6 +10,7 @@ use sync_core::{
 };
 use tokio::time::Instant;
 
+use crate::recipients::comparable;
 use crate::{Recipient, Recipients};
 
 /// How long an answer of the store is good for: a feed that is added or connected hears of events that soon.
@@ -25,10 +26,12 @@ type Account = (String, String);
 /// When it was told, and what.
 type Answer = (Instant, Vec<Recipient>);
 
-/// Finds feeds by the connections and subscriptions of a store: every tenant's that has connected the account. Its
-/// answers are remembered for five seconds, so that a flood of calls is not one of questions.
+/// Finds feeds by the connections and subscriptions of a store: every tenant's that has connected the account, and
+/// those of connections whose account was [`named`](Self::named). Its answers are remembered for five seconds, so that
+/// a flood of calls is not one of questions.
 pub struct ConnectedRecipients<S> {
     store: Arc<S>,
+    named: Vec<(Account, ConnectionKey)>,
     object_of: Box<ObjectOf>,
     known: Mutex<HashMap<Account, Answer>>,
 }
@@ -42,14 +45,28 @@ where
         store: Arc<S>,
         object_of: impl Fn(&Subscription) -> Option<String> + Send + Sync + 'static,
     ) -> Self {
-        Self { store, object_of: Box::new(object_of), known: Mutex::default() }
+        Self { store, named: Vec::new(), object_of: Box::new(object_of), known: Mutex::default() }
+    }
+
+    /// With a connection that has no row in the store, or one that does not say which account it is of. A Salesforce
+    /// organisation may be named by its id of 15 or of 18 characters.
+    #[must_use]
+    pub fn named(mut self, provider: &str, account: &str, key: ConnectionKey) -> Self {
+        self.named.push(((provider.to_owned(), comparable(provider, account).to_owned()), key));
+        self
     }
 
     async fn look_up(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
-        let provider = Provider::from(provider);
         let mut tx = self.store.begin_across_tenants().await?;
-        let keys = self.store.connections_of_account(&mut tx, &provider, account).await?;
+        let mut keys = self.store.connections_of_account(&mut tx, &Provider::from(provider), account).await?;
         self.store.rollback(tx).await?;
+        let account = comparable(provider, account);
+        let named = self.named.iter().filter(|((p, a), _)| p == provider && a == account);
+        for (_, key) in named {
+            if !keys.contains(key) {
+                keys.push(key.clone());
+            }
+        }
         let mut recipients = Vec::new();
         for key in keys {
             recipients.extend(self.of_connection(&key).await?);
@@ -88,31 +105,5 @@ where
         }
         known.insert(key, (Instant::now(), recipients.clone()));
         Ok(recipients)
-    }
-}
-
-/// The feeds that any of several tables finds, each once.
-pub struct AnyRecipients(Vec<Arc<dyn Recipients>>);
-
-impl AnyRecipients {
-    /// Asks all of these.
-    #[must_use]
-    pub fn of(tables: Vec<Arc<dyn Recipients>>) -> Self {
-        Self(tables)
-    }
-}
-
-#[async_trait]
-impl Recipients for AnyRecipients {
-    async fn of_account(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, StoreError> {
-        let mut found: Vec<Recipient> = Vec::new();
-        for table in &self.0 {
-            for recipient in table.of_account(provider, account).await? {
-                if !found.iter().any(|known| known.subscription == recipient.subscription) {
-                    found.push(recipient);
-                }
-            }
-        }
-        Ok(found)
     }
 }

@@ -3,8 +3,10 @@
 mod collapse;
 mod drainer;
 mod feed;
+mod feeds;
 mod source;
 
 pub use drainer::{DrainOptions, Drainer};
 pub use feed::{Drain, DrainError, DrainFeed, Drained};
+pub use feeds::DrainFeeds;
 pub use source::InboxSource;

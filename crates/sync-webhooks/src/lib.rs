@@ -14,12 +14,14 @@ mod serve;
 mod stage;
 mod wake;
 
-pub use connected::{AnyRecipients, ConnectedRecipients};
+pub use connected::ConnectedRecipients;
 pub use counters::{Counters, Seen};
-pub use drain::{Drain, DrainError, DrainFeed, DrainOptions, Drained, Drainer, InboxSource};
+pub use drain::{Drain, DrainError, DrainFeed, DrainFeeds, DrainOptions, Drained, Drainer, InboxSource};
 pub use error::StageError;
 pub use limits::Limits;
-pub use receiver::{HubspotReceiver, Receiver, ReceiverBuilder, SalesforceReceiver, WeakToken};
+pub use receiver::{
+    HubspotReceiver, Organizations, Receiver, ReceiverBuilder, SalesforceReceiver, WeakToken,
+};
 pub use recipients::{Recipient, Recipients, StaticRecipients};
 pub use serve::serve;
 pub use stage::{Stager, StagerOptions, StagerTask};

@@ -2,6 +2,7 @@
 
 mod body;
 mod hubspot;
+mod organizations;
 mod salesforce;
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,6 +21,7 @@ use crate::rate::RateLimiter;
 use crate::{Limits, Recipient, Recipients, StageError, Stager};
 
 pub use hubspot::HubspotReceiver;
+pub use organizations::Organizations;
 pub use salesforce::{SalesforceReceiver, WeakToken};
 
 /// Receives the calls of providers: verifies, stages, acknowledges. It never runs a sync.

@@ -72,6 +72,6 @@ impl Recipients for StaticRecipients {
 }
 
 /// The last three characters of Salesforce's long ids repeat the case of the others (reference/salesforce.md, Ids).
-fn comparable<'a>(provider: &str, account: &'a str) -> &'a str {
+pub(crate) fn comparable<'a>(provider: &str, account: &'a str) -> &'a str {
     if provider == crate::salesforce::PROVIDER { crate::salesforce::short_id(account) } else { account }
 }

@@ -1,25 +1,43 @@
 //! What calls from the CRMs concern, and how it is applied.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use sync_wiring::core::{ConnectionId, ConnectionKey, Subscription};
-use sync_wiring::webhooks::{AnyRecipients, ConnectedRecipients, DrainFeed, Recipient, StaticRecipients};
+use async_trait::async_trait;
+use sync_wiring::core::{ConnectionId, StoreError, Subscription, SubscriptionId};
+use sync_wiring::webhooks::{ConnectedRecipients, DrainFeed, DrainFeeds, Organizations};
 use sync_wiring::{hubspot, salesforce, writeback};
+use tokio::sync::Mutex;
 
-use super::{App, AppStore, Client, entity_of};
+use super::{App, AppStore, Client, entity_of, key_of, label};
 use crate::crm::Crm;
 use crate::error::CliError;
 use crate::generated::{hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity};
+use crate::output::note;
 
 /// The accounts whose calls are received.
-pub(crate) struct Accounts {
+pub(crate) struct Accounts<S: AppStore> {
     /// Whose feeds an event concerns.
-    pub(crate) recipients: AnyRecipients,
+    pub(crate) recipients: ConnectedRecipients<S>,
     /// What applies what waits.
-    pub(crate) feeds: Vec<Arc<dyn DrainFeed>>,
-    /// The Salesforce organisations among them.
-    pub(crate) organizations: Vec<String>,
+    pub(crate) feeds: Arc<Feeds<S>>,
+    /// The Salesforce organisations that may call.
+    pub(crate) organizations: Organizations,
+}
+
+/// A feed for every subscription of a configured connection, those that are added later as well.
+pub(crate) struct Feeds<S: AppStore> {
+    app: App<S>,
+    known: Mutex<Known>,
+    /// Follows what is connected.
+    organizations: Organizations,
+}
+
+#[derive(Default)]
+struct Known {
+    feeds: HashMap<SubscriptionId, Arc<dyn DrainFeed>>,
+    /// Why they can't be applied was said.
+    complained: HashSet<SubscriptionId>,
 }
 
 impl<S: AppStore> App<S> {
@@ -28,50 +46,56 @@ impl<S: AppStore> App<S> {
     ///
     /// # Errors
     /// Those of the store, and of a connection that can't be made.
-    pub(crate) async fn accounts(&self) -> Result<Accounts, CliError> {
-        let (mut named, mut feeds) = (StaticRecipients::new(), Vec::new());
-        for subscription in self.subscriptions().await? {
-            let Some(connection) = self.config.connection(&subscription.connection) else { continue };
-            if let Some(account) = &connection.account_id {
-                let mapped = connection.crm.mapped(entity_of(&subscription)?)?;
-                let key = ConnectionKey::new(subscription.tenant.clone(), subscription.connection.clone());
-                let recipient = Recipient::new(key, subscription.id, mapped.object);
-                named = named.with(connection.crm.key(), account, recipient);
-            }
-            feeds.push(self.drain(subscription).await?);
-        }
+    pub(crate) async fn accounts(&self) -> Result<Accounts<S>, CliError> {
         let crms: HashMap<ConnectionId, Crm> = self
             .config
             .connections
             .iter()
             .map(|connection| (connection.id.clone(), connection.crm))
             .collect();
-        let connected = ConnectedRecipients::new(Arc::clone(self.store()), move |feed| {
+        let mut recipients = ConnectedRecipients::new(Arc::clone(self.store()), move |feed| {
             let mapped = crms.get(&feed.connection)?.mapped(entity_of(feed).ok()?).ok()?;
             Some(mapped.object.to_owned())
         });
-        let recipients = AnyRecipients::of(vec![Arc::new(named), Arc::new(connected)]);
-        Ok(Accounts { recipients, feeds, organizations: self.organizations().await? })
+        let tenants = self.tenants();
+        for connection in &self.config.connections {
+            if let Some(account) = &connection.account_id
+                && tenants.contains(&connection.tenant)
+            {
+                recipients = recipients.named(connection.crm.key(), account, key_of(connection));
+            }
+        }
+        let organizations = Organizations::default();
+        let feeds = Feeds::new(self.clone(), organizations.clone());
+        // What can't be applied is told before anything is received.
+        if let Some((_, error)) = feeds.refresh().await?.into_iter().next() {
+            return Err(error);
+        }
+        Ok(Accounts { recipients, feeds: Arc::new(feeds), organizations })
     }
 
-    /// The Salesforce organisations that are named in the configuration or were connected.
-    async fn organizations(&self) -> Result<Vec<String>, CliError> {
+    /// The subscriptions of configured connections; and the Salesforce organisations that are named in the
+    /// configuration or were connected.
+    async fn connected(&self) -> Result<(Vec<Subscription>, Vec<String>), StoreError> {
         let configured =
             self.config.connections.iter().filter(|connection| connection.crm == Crm::Salesforce);
-        let mut ids: Vec<String> =
+        let mut organizations: Vec<String> =
             configured.filter_map(|connection| connection.account_id.clone()).collect();
+        let mut subscriptions = Vec::new();
         for tenant in self.tenants() {
-            let connected = self
-                .transact(tenant.as_ref(), async |store, tx| store.connections(tx, tenant.as_ref()).await)
-                .await?;
+            let tenant = tenant.as_ref();
+            let look = async |store: &S, tx: &mut S::Tx| {
+                Ok((store.subscriptions(tx, tenant).await?, store.connections(tx, tenant).await?))
+            };
+            let (found, connected) = self.transact(tenant, look).await?;
+            subscriptions.extend(found);
             let of_salesforce = connected
                 .into_iter()
                 .filter(|connection| connection.provider.as_str() == Crm::Salesforce.key());
-            ids.extend(of_salesforce.filter_map(|connection| connection.profile.account_id));
+            organizations.extend(of_salesforce.filter_map(|connection| connection.profile.account_id));
         }
-        ids.sort_unstable();
-        ids.dedup();
-        Ok(ids)
+        subscriptions.retain(|subscription| self.config.connection(&subscription.connection).is_some());
+        Ok((subscriptions, organizations))
     }
 
     async fn drain(&self, subscription: Subscription) -> Result<Arc<dyn DrainFeed>, CliError> {
@@ -91,5 +115,52 @@ impl<S: AppStore> App<S> {
             }, else None)),
         };
         made.ok_or_else(|| client.crm().has_no(entity))
+    }
+}
+
+impl<S: AppStore> Feeds<S> {
+    fn new(app: App<S>, organizations: Organizations) -> Self {
+        Self { app, known: Mutex::default(), organizations }
+    }
+
+    /// How many there are.
+    pub(crate) async fn count(&self) -> usize {
+        self.known.lock().await.feeds.len()
+    }
+
+    /// Looks who may call and which subscriptions there are; answers those that can't be applied, and why.
+    async fn refresh(&self) -> Result<Vec<(Subscription, CliError)>, StoreError> {
+        let (found, organizations) = self.app.connected().await?;
+        self.organizations.set(organizations);
+        let mut known = self.known.lock().await;
+        let ids: HashSet<SubscriptionId> = found.iter().map(|subscription| subscription.id).collect();
+        known.feeds.retain(|id, _| ids.contains(id));
+        known.complained.retain(|id| ids.contains(id));
+        let mut failed = Vec::new();
+        for subscription in found {
+            if known.feeds.contains_key(&subscription.id) {
+                continue;
+            }
+            match self.app.drain(subscription.clone()).await {
+                Ok(feed) => drop(known.feeds.insert(subscription.id, feed)),
+                Err(error) => failed.push((subscription, error)),
+            }
+        }
+        Ok(failed)
+    }
+}
+
+#[async_trait]
+impl<S: AppStore> DrainFeeds for Feeds<S> {
+    /// One that can't be applied holds up no other: it is told once, and tried again each time.
+    async fn feeds(&self) -> Result<Vec<Arc<dyn DrainFeed>>, StoreError> {
+        let failed = self.refresh().await?;
+        let mut known = self.known.lock().await;
+        for (subscription, error) in failed {
+            if known.complained.insert(subscription.id) {
+                note(&format!("{}: what calls say is not applied: {error}", label(&subscription)));
+            }
+        }
+        Ok(known.feeds.values().map(Arc::clone).collect())
     }
 }

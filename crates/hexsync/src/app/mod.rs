@@ -28,26 +28,37 @@ use crate::exit::Exit;
 use crate::generated::Entity;
 use crate::output::Out;
 
+use fingerprints::fingerprints;
+
 pub(crate) use client::Client;
 pub(crate) use connected::{cause, key_of, oauth_app, oauth_parts};
 pub(crate) use connection::client;
-pub(crate) use drain::Accounts;
-use fingerprints::fingerprints;
-
+pub(crate) use drain::{Accounts, Feeds};
 pub(crate) use feed::{Feed, Order, Reading, feed};
 pub(crate) use fingerprints::ping;
 pub(crate) use outbound::Outbound;
 pub(crate) use select::{Selection, by_id, entity_of, label};
 pub(crate) use store::AppStore;
 
-/// An open installation on one store.
+/// An open installation on one store. Clones are the same installation.
 pub(crate) struct App<S: AppStore> {
     /// What it was told.
-    pub(crate) config: Config,
+    pub(crate) config: Arc<Config>,
     /// The tenant that the command line names.
     pub(crate) tenant: Option<TenantId>,
     module: SyncModule<S>,
-    clients: Mutex<HashMap<ConnectionId, Client>>,
+    clients: Arc<Mutex<HashMap<ConnectionId, Client>>>,
+}
+
+impl<S: AppStore> Clone for App<S> {
+    fn clone(&self) -> Self {
+        Self {
+            config: Arc::clone(&self.config),
+            tenant: self.tenant.clone(),
+            module: self.module.clone(),
+            clients: Arc::clone(&self.clients),
+        }
+    }
 }
 
 impl<S: AppStore> App<S> {
@@ -76,7 +87,7 @@ impl<S: AppStore> App<S> {
             None => module,
         };
         let module = module.build()?;
-        Ok(Self { config, tenant, module, clients: Mutex::default() })
+        Ok(Self { config: Arc::new(config), tenant, module, clients: Arc::default() })
     }
 
     /// The store.

@@ -18,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Accounts, App, AppStore, StoreCommand};
+use crate::app::{Accounts, App, AppStore, Feeds, StoreCommand};
 use crate::config::Serve as Settings;
 use crate::error::CliError;
 use crate::exit::Exit;
@@ -52,7 +52,12 @@ impl Report for Served {
         for path in &self.paths {
             writeln!(out, "  {path}")?;
         }
-        writeln!(out, "subscriptions that hear of calls: {}", self.n_subscriptions)
+        match self.n_subscriptions {
+            0 => {
+                writeln!(out, "no subscription hears of calls yet; those of `hexsync subscriptions add` will")
+            }
+            n => writeln!(out, "subscriptions that hear of calls: {n}"),
+        }
     }
 }
 
@@ -63,10 +68,6 @@ impl StoreCommand for Serve {
             return Err(error.next("see the comments that `hexsync init` writes"));
         };
         let accounts = app.accounts().await?;
-        if accounts.feeds.is_empty() {
-            let error = CliError::usage("there is no subscription of a configured connection");
-            return Err(error.next("run `hexsync subscriptions add`"));
-        }
         let listener = TcpListener::bind(self.address.unwrap_or(settings.address)).await?;
         let stop =
             signals::stop_token_saying("stopping: answering what is in hand; once more to stop at once");
@@ -78,12 +79,12 @@ impl StoreCommand for Serve {
 async fn serve<S: AppStore>(
     app: &App<S>,
     settings: &Settings,
-    accounts: Accounts,
+    accounts: Accounts<S>,
     listener: TcpListener,
     stop: CancellationToken,
     out: &mut Out<'_>,
 ) -> Result<(), CliError> {
-    let serving = Serving::prepare(app, settings, accounts)?;
+    let serving = Serving::prepare(app, settings, accounts).await?;
     out.show(&Served {
         address: listener.local_addr()?,
         paths: serving.paths.clone(),
@@ -110,10 +111,10 @@ impl Serving {
     ///
     /// # Errors
     /// When a secret is not where the configuration says.
-    pub(super) fn prepare<S: AppStore>(
+    pub(super) async fn prepare<S: AppStore>(
         app: &App<S>,
         settings: &Settings,
-        accounts: Accounts,
+        accounts: Accounts<S>,
     ) -> Result<Self, CliError> {
         let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
         let store = Arc::clone(app.store());
@@ -124,7 +125,7 @@ impl Serving {
             Arc::clone(&wake),
         );
         let Accounts { recipients, feeds, organizations } = accounts;
-        let n_subscriptions = feeds.len();
+        let n_subscriptions = feeds.count().await;
         let mut paths = vec!["/healthz"];
         let limits = Limits::default();
         let mut receiver =
@@ -136,11 +137,14 @@ impl Serving {
         }
         if let Some(token) = &settings.salesforce_token {
             let token = token.read("token for Salesforce's outbound messages")?;
-            let side = SalesforceReceiver::new().door(&token, &organizations).map_err(CliError::new)?;
+            let side = SalesforceReceiver::new().door_of(&token, organizations).map_err(CliError::new)?;
             receiver = receiver.salesforce(side);
             paths.push("/webhooks/salesforce/TOKEN");
         }
-        let router = routes(receiver.build().router(), health(Arc::clone(&store), Arc::clone(&counters)));
+        let router = routes(
+            receiver.build().router(),
+            health(Arc::clone(&store), Arc::clone(&feeds), Arc::clone(&counters)),
+        );
 
         let default = DrainOptions::default();
         let options = DrainOptions {
@@ -149,7 +153,7 @@ impl Serving {
             ..default
         };
         let drained = CancellationToken::new();
-        let drainer = Drainer::new(store, wake, feeds, options).run(drained.clone());
+        let drainer = Drainer::of(store, wake, feeds, options).run(drained.clone());
         let drainer = tokio::spawn(drainer);
 
         Ok(Self { counters, paths, n_subscriptions, router, limits, staging, drained, drainer })
@@ -173,14 +177,16 @@ fn routes(webhooks: Router, health: Router) -> Router {
 }
 
 /// How it goes: 200 while the store answers, 503 otherwise.
-fn health<S: AppStore>(store: Arc<S>, counters: Arc<Counters>) -> Router {
+fn health<S: AppStore>(store: Arc<S>, feeds: Arc<Feeds<S>>, counters: Arc<Counters>) -> Router {
     #[derive(Serialize)]
     struct Health {
         store: &'static str,
+        /// That hear of calls.
+        subscriptions: usize,
         calls: Seen,
     }
     let look = move || {
-        let (store, counters) = (Arc::clone(&store), Arc::clone(&counters));
+        let (store, feeds, counters) = (Arc::clone(&store), Arc::clone(&feeds), Arc::clone(&counters));
         async move {
             let answers = async {
                 let tx = UnitOfWork::begin(&*store).await?;
@@ -189,7 +195,8 @@ fn health<S: AppStore>(store: Arc<S>, counters: Arc<Counters>) -> Router {
             let is_there = answers.await.is_ok();
             let (status, store) =
                 if is_there { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "away") };
-            (status, Json(Health { store, calls: counters.seen() })).into_response()
+            let subscriptions = feeds.count().await;
+            (status, Json(Health { store, subscriptions, calls: counters.seen() })).into_response()
         }
     };
     Router::new().route("/healthz", get(look))

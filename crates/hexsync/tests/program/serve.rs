@@ -30,16 +30,21 @@ impl Drop for Serving {
 impl Installation {
     /// Lets the account's calls in, and starts the program.
     async fn serve(&mut self) -> Serving {
+        self.let_calls_in();
+        self.restart(5).await
+    }
+
+    fn let_calls_in(&mut self) {
         let config = std::fs::read_to_string(self.path("hexsync.toml")).unwrap();
         let serve = format!(
             "[serve]\naddress = \"127.0.0.1:0\"\npublic_url = \"{PUBLIC}\"\nhubspot_secret_env = \"T_APP_SECRET\"\n"
         );
         self.write("hexsync.toml", &format!("{serve}{config}account_id = \"9001\"\n"));
         self.env.push(("T_APP_SECRET", SECRET.to_owned()));
-        self.restart().await
     }
 
-    async fn restart(&self) -> Serving {
+    /// Starts the program, which has to say that so many subscriptions hear of calls.
+    async fn restart(&self, n_subscriptions: usize) -> Serving {
         let mut child = self.command(&["serve", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let line = tokio::task::spawn_blocking(move || {
@@ -48,8 +53,13 @@ impl Installation {
             line
         });
         let told: Json = serde_json::from_str(&line.await.unwrap()).unwrap();
-        assert_eq!(told["n_subscriptions"], 5, "{told}");
+        assert_eq!(told["n_subscriptions"], n_subscriptions, "{told}");
         Serving { child, url: format!("http://{}", told["address"].as_str().unwrap()) }
+    }
+
+    /// Waits until a deal's row has this amount, or is gone.
+    async fn amount_becomes(&self, deal: u64, expected: Option<&str>) {
+        eventually(async || self.amount(deal).await.as_deref() == expected).await;
     }
 
     /// The amount of a deal's row.
@@ -83,6 +93,17 @@ impl Serving {
     }
 }
 
+/// Waits until it is so.
+async fn eventually(is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1_200 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("it never was so");
+}
+
 fn client() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
@@ -107,13 +128,7 @@ async fn call_reaches_the_row() {
 
     assert_eq!(serving.call(event(1, "deal.propertyChange", deal), "another secret").await, 401);
     assert_eq!(serving.call(event(1, "deal.propertyChange", deal), SECRET).await, 204);
-    for _ in 0..600 {
-        if this.amount(deal).await.as_deref() == Some("4321.5") {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(this.amount(deal).await.as_deref(), Some("4321.5"));
+    this.amount_becomes(deal, Some("4321.5")).await;
     let health = serving.health().await;
     assert_eq!((&health["store"], &health["calls"]["notices_staged"]), (&json!("ok"), &json!(1)), "{health}");
     let mut stranger = event(2, "deal.propertyChange", deal);
@@ -129,15 +144,41 @@ async fn call_reaches_the_row() {
     assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     let ended = tokio::task::spawn_blocking(move || serving.child.wait().unwrap()).await.unwrap();
     assert_eq!(ended.code(), Some(0));
-    let again = this.restart().await;
-    for _ in 0..600 {
-        if this.amount(deal).await.is_none() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert_eq!(this.amount(deal).await, None);
+    let again = this.restart(5).await;
+    this.amount_becomes(deal, None).await;
     drop(again);
+}
+
+/// Serving begins before there is anything to hear of; what is added is heard without a restart, what is paused waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscription_that_is_added_while_serving_hears_of_calls() {
+    let mut this = Installation::empty();
+    this.add_account(SMALL_ACCOUNT).await;
+    this.ok(&["migrate"]).await;
+    this.let_calls_in();
+    let serving = this.restart(0).await;
+    assert_eq!(serving.health().await["subscriptions"], 0);
+
+    this.ok(&["subscriptions", "add", "--entity", "opportunity"]).await;
+    eventually(async || serving.health().await["subscriptions"] == 1).await;
+    let deal = this.account().control().read(|account| account.rows("deals", false).next().unwrap().0);
+    let set = |amount: &str| {
+        let properties = json!({"amount": amount}).as_object().unwrap().clone().into_iter().collect();
+        this.account().control().update("deals", deal, &properties).unwrap();
+    };
+    set("4321.5");
+    assert_eq!(serving.call(event(1, "deal.propertyChange", deal), SECRET).await, 204);
+    this.amount_becomes(deal, Some("4321.5")).await;
+
+    this.ok(&["subscriptions", "pause", "hub/opportunity"]).await;
+    set("5432.5");
+    assert_eq!(serving.call(event(2, "deal.propertyChange", deal), SECRET).await, 204);
+    // Its turn would have come before that of one that is added now.
+    this.ok(&["subscriptions", "add", "--entity", "account"]).await;
+    eventually(async || serving.health().await["subscriptions"] == 2).await;
+    assert_eq!(this.amount(deal).await.as_deref(), Some("4321.5"));
+    this.ok(&["subscriptions", "resume", "hub/opportunity"]).await;
+    this.amount_becomes(deal, Some("5432.5")).await;
 }
 
 /// What has to be said before anything can be received.

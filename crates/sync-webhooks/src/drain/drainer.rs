@@ -1,6 +1,6 @@
 //! The loop that applies notices as they come.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{DrainError, DrainFeed, Drained};
+use super::feeds::DrainFeeds;
 use crate::Wake;
 
 /// How a drainer works.
@@ -20,6 +21,8 @@ pub struct DrainOptions {
     /// How often the store is asked for notices that other processes staged. Default 500 ms; those of this process are
     /// known at once.
     pub poll_every: Duration,
+    /// How often is asked which feeds there are. Default 5 s.
+    pub feeds_every: Duration,
     /// Runs at once. Default 4.
     pub runs_at_once: usize,
     /// How long a feed waits that another run keeps busy. Default 250 ms.
@@ -40,6 +43,7 @@ impl Default for DrainOptions {
     fn default() -> Self {
         Self {
             poll_every: Duration::from_millis(500),
+            feeds_every: Duration::from_secs(5),
             runs_at_once: 4,
             busy_wait: Duration::from_millis(250),
             paused_wait: Duration::from_secs(5),
@@ -56,7 +60,10 @@ impl Default for DrainOptions {
 pub struct Drainer<S: UnitOfWork> {
     store: Arc<S>,
     wake: Arc<Wake>,
+    source: Arc<dyn DrainFeeds>,
     feeds: HashMap<SubscriptionId, Feed>,
+    /// Something waits for these, and the source does not know them.
+    strangers: HashSet<SubscriptionId>,
     options: DrainOptions,
     clock: Arc<dyn Clock>,
     jitter: Arc<dyn Jitter>,
@@ -81,13 +88,15 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         feeds: impl IntoIterator<Item = Arc<dyn DrainFeed>>,
         options: DrainOptions,
     ) -> Self {
-        let feed = |feed: Arc<dyn DrainFeed>| {
-            let id = feed.subscription();
-            (id, Feed { feed, running: false, due: true, not_before: None, n_failures: 0 })
-        };
-        let feeds = feeds.into_iter().map(feed).collect();
+        let feeds: Vec<_> = feeds.into_iter().collect();
+        Self::of(store, wake, Arc::new(feeds), options)
+    }
+
+    /// Applies what waits for whatever feeds there are while it works. Every feed is looked at once when it is found.
+    pub fn of(store: Arc<S>, wake: Arc<Wake>, source: Arc<dyn DrainFeeds>, options: DrainOptions) -> Self {
+        let (feeds, strangers) = (HashMap::new(), HashSet::new());
         let (clock, jitter) = (Arc::new(SystemClock), Arc::new(RandomJitter));
-        Self { store, wake, feeds, options, clock, jitter }
+        Self { store, wake, source, feeds, strangers, options, clock, jitter }
     }
 
     /// With another clock, for telling which settled notices are old.
@@ -102,6 +111,10 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         let mut runs: JoinSet<Outcome> = JoinSet::new();
         let mut poll = tokio::time::interval(self.options.poll_every.max(Duration::from_millis(1)));
         poll.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ask = tokio::time::interval(self.options.feeds_every.max(Duration::from_millis(1)));
+        ask.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ask.tick().await;
+        self.ask().await;
         let mut purge = tokio::time::interval(self.options.purge_every.max(Duration::from_secs(1)));
         let wake = Arc::clone(&self.wake);
         while !stop.is_cancelled() {
@@ -109,9 +122,10 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
             let next = self.next_start();
             tokio::select! {
                 () = stop.cancelled() => break,
-                staged = wake.next() => self.mark(staged),
+                staged = wake.next() => self.mark(staged).await,
                 Some(ended) = runs.join_next() => self.ended(ended),
                 _ = poll.tick() => self.look().await,
+                _ = ask.tick() => self.ask().await,
                 _ = purge.tick() => self.purge().await,
                 () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
             }
@@ -142,11 +156,44 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         waits.filter_map(|feed| feed.not_before).filter(|at| *at > Instant::now()).min()
     }
 
-    fn mark(&mut self, staged: impl IntoIterator<Item = SubscriptionId>) {
-        for id in staged {
-            if let Some(feed) = self.feeds.get_mut(&id) {
-                feed.due = true;
+    /// Asks which feeds there are.
+    async fn ask(&mut self) {
+        let found = match self.source.feeds().await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::warn!(error = %crate::error::chain(&error), "which feeds there are can't be told");
+                return;
             }
+        };
+        let ids: HashSet<SubscriptionId> = found.iter().map(|feed| feed.subscription()).collect();
+        // A run in hand of one that is gone ends by itself.
+        self.feeds.retain(|id, _| ids.contains(id));
+        self.strangers.retain(|id| !ids.contains(id));
+        for feed in found {
+            let id = feed.subscription();
+            let new = || Feed {
+                feed: Arc::clone(&feed),
+                running: false,
+                due: true,
+                not_before: None,
+                n_failures: 0,
+            };
+            self.feeds.entry(id).or_insert_with(new).feed = Arc::clone(&feed);
+        }
+    }
+
+    /// Something waits for these.
+    async fn mark(&mut self, staged: impl IntoIterator<Item = SubscriptionId>) {
+        let mut is_stranger = false;
+        for id in staged {
+            match self.feeds.get_mut(&id) {
+                Some(feed) => feed.due = true,
+                // Asked for at once, but only the first time: it may be one that nobody here is to apply.
+                None => is_stranger |= self.strangers.insert(id),
+            }
+        }
+        if is_stranger {
+            self.ask().await;
         }
     }
 
@@ -197,7 +244,7 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         let tenants: BTreeSet<Option<TenantId>> = idle.map(|feed| feed.feed.tenant()).collect();
         for tenant in tenants {
             match self.backlog(tenant.as_ref()).await {
-                Ok(subscriptions) => self.mark(subscriptions),
+                Ok(subscriptions) => self.mark(subscriptions).await,
                 Err(error) => {
                     tracing::warn!(error = %crate::error::chain(&error), "what waits can't be told");
                     return;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{Denied, Shared, body};
+use super::{Denied, Organizations, Shared, body};
 use crate::counters::add;
 use crate::salesforce::{
     ACKNOWLEDGED, Message, NOT_ACKNOWLEDGED, PROVIDER, fault, notices, parse_message, short_id,
@@ -32,7 +32,7 @@ pub struct SalesforceReceiver {
 #[derive(Clone)]
 struct Door {
     token: Vec<u8>,
-    organizations: Vec<String>,
+    organizations: Organizations,
 }
 
 /// A token that can't be used.
@@ -57,15 +57,22 @@ impl SalesforceReceiver {
     /// # Errors
     /// [`WeakToken`] for one that could be guessed.
     pub fn door(
-        mut self,
+        self,
         token: &SecretString,
         organizations: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Self, WeakToken> {
+        self.door_of(token, organizations.into_iter().collect())
+    }
+
+    /// Lets in by this token whoever is on the list when it calls.
+    ///
+    /// # Errors
+    /// [`WeakToken`] for one that could be guessed.
+    pub fn door_of(mut self, token: &SecretString, organizations: Organizations) -> Result<Self, WeakToken> {
         let token = token.expose_secret();
         if token.len() < MIN_TOKEN {
             return Err(WeakToken);
         }
-        let organizations = organizations.into_iter().map(|id| short_id(id.as_ref()).to_owned()).collect();
         self.doors.push(Door { token: hashed(token), organizations });
         Ok(self)
     }
@@ -137,7 +144,7 @@ async fn receive(
         tracing::warn!(reason = %error, "a call as from salesforce can't be read");
         Denied::Refused(StatusCode::BAD_REQUEST, "the body is no outbound message")
     })?;
-    if !door.organizations.iter().any(|id| id == short_id(&message.organization_id)) {
+    if !door.organizations.contains(&message.organization_id) {
         let why = "this organisation may not call this address";
         return Err(Denied::Refused(StatusCode::FORBIDDEN, why));
     }

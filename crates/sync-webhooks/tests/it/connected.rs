@@ -8,7 +8,7 @@ use sync_core::{
     UnitOfWork,
 };
 use sync_memory::MemoryStore;
-use sync_webhooks::{AnyRecipients, ConnectedRecipients, Recipient, Recipients, StaticRecipients};
+use sync_webhooks::{ConnectedRecipients, Recipient, Recipients};
 
 async fn connect(store: &MemoryStore, tenant: &str, connection: &str, account: &str) -> Subscription {
     let mut tx = store.begin().await.unwrap();
@@ -58,9 +58,29 @@ async fn every_tenant_of_an_account_is_found() {
     let d = connect(&store, "d", "hub", "9003").await;
     tokio::time::advance(Duration::from_secs(6)).await;
     assert_eq!(found("9003").await, [of(&d)]);
+}
 
-    let named = StaticRecipients::new().with("hubspot", "9001", of(&a)).with("hubspot", "9009", of(&a));
-    let both = AnyRecipients::of(vec![Arc::new(named), Arc::new(recipients)]);
-    assert_eq!(both.of_account("hubspot", "9001").await.unwrap().len(), 2, "each once");
-    assert_eq!(both.of_account("hubspot", "9009").await.unwrap(), [of(&a)]);
+/// A connection whose account the application names hears of it, also where it was connected as well; so does a
+/// subscription of it that comes later.
+#[tokio::test(start_paused = true)]
+async fn named_account_is_found_with_what_is_added_later() {
+    let store = Arc::new(MemoryStore::new());
+    let a = connect(&store, "a", "hub", "9001").await;
+    let key = ConnectionKey::new(Some("n".into()), "by-hand");
+    let recipients =
+        ConnectedRecipients::new(Arc::clone(&store), |_: &Subscription| Some("deals".to_owned()))
+            .named("hubspot", "9001", ConnectionKey::new(a.tenant.clone(), a.connection.clone()))
+            .named("hubspot", "9009", key.clone())
+            .named("salesforce", "00DDn000000ZyXwMAK", key.clone());
+    assert_eq!(recipients.of_account("hubspot", "9001").await.unwrap().len(), 2, "each feed once");
+    assert_eq!(recipients.of_account("hubspot", "9009").await.unwrap(), []);
+
+    let feed = Subscription { tenant: key.tenant.clone(), ..Subscription::new("by-hand", "x-poll", "deal") };
+    let mut tx = store.begin().await.unwrap();
+    store.add_subscription(&mut tx, &feed).await.unwrap();
+    store.commit(tx).await.unwrap();
+    tokio::time::advance(Duration::from_secs(6)).await;
+    let found = [Recipient::new(key, feed.id, "deals")];
+    assert_eq!(recipients.of_account("hubspot", "9009").await.unwrap(), found);
+    assert_eq!(recipients.of_account("salesforce", "00DDn000000ZyXw").await.unwrap(), found);
 }

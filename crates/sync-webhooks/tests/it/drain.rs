@@ -1,5 +1,6 @@
 //! What waits becomes runs: whatever comes late, twice, in any order or is cut off, rows end up as polling leaves them.
 
+mod feeds;
 mod world;
 
 use std::sync::Arc;

@@ -44,6 +44,17 @@ async fn nobody_comes_in_without_token_and_organisation() {
     assert!(place.waiting().await.is_empty());
 }
 
+/// Who may call is asked anew with every call.
+#[tokio::test]
+async fn organisation_comes_in_as_soon_as_it_is_listed() {
+    let place = Place::start().await;
+    for (listed, expected) in [(vec![], StatusCode::FORBIDDEN), (vec![&ORG[..15]], StatusCode::OK)] {
+        place.organizations.set(listed);
+        assert_eq!(send(&place, TOKEN, message(ORG, [1])).await.0, expected);
+    }
+    assert_eq!(place.waiting().await.len(), 1);
+}
+
 #[tokio::test]
 async fn bombs_are_refused() {
     let place = Place::start().await;

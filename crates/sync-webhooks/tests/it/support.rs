@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sync_core::{Clock, ConnectionKey, SubscriptionId, SystemClock, UnitOfWork, WaitingNotice, WebhookInbox};
 use sync_webhooks::{
-    Counters, HubspotReceiver, Limits, Receiver, Recipient, SalesforceReceiver, Stager, StagerOptions,
+    Counters, HubspotReceiver, Limits, Organizations, Receiver, Recipient, SalesforceReceiver, Stager, StagerOptions,
     StagerTask, StaticRecipients, Wake, serve,
 };
 use tokio::net::TcpListener;
@@ -31,6 +31,8 @@ pub(crate) struct Place {
     pub(crate) store: Shaky,
     pub(crate) counters: Arc<Counters>,
     pub(crate) feed: SubscriptionId,
+    /// Who may call as from Salesforce.
+    pub(crate) organizations: Organizations,
     stop: CancellationToken,
     server: JoinHandle<()>,
     stager: StagerTask,
@@ -49,7 +51,8 @@ impl Place {
         let recipients = StaticRecipients::new()
             .with("hubspot", PORTAL, Recipient::new(key.clone(), feed, "deals"))
             .with("salesforce", ORG, Recipient::new(key, feed, "Account"));
-        let side = SalesforceReceiver::new().door(&TOKEN.into(), [ORG]).unwrap();
+        let organizations = Organizations::from_iter([ORG]);
+        let side = SalesforceReceiver::new().door_of(&TOKEN.into(), organizations.clone()).unwrap();
         let receiver = Receiver::builder(stager, Arc::new(recipients), Arc::clone(&counters))
             .limits(limits.clone())
             .hubspot(HubspotReceiver::new(PUBLIC, SecretString::from(SECRET)))
@@ -60,7 +63,7 @@ impl Place {
         let stop = CancellationToken::new();
         let (router, token) = (receiver.router(), stop.clone());
         let server = tokio::spawn(async move { serve(listener, router, &limits, token).await });
-        Self { at, store, counters, feed, stop, server, stager: task }
+        Self { at, store, counters, feed, organizations, stop, server, stager: task }
     }
 
     /// What is staged and waits.

@@ -42,7 +42,7 @@ impl Receiving {
         let missing = || CliError::text("there is nowhere to receive calls");
         let listener = cast.hooks.take().ok_or_else(missing)?;
         let settings = cast.app.config.serve.clone().ok_or_else(missing)?;
-        let serving = Serving::prepare(&cast.app, &settings, cast.app.accounts().await?)?;
+        let serving = Serving::prepare(&cast.app, &settings, cast.app.accounts().await?).await?;
         let (counters, stop) = (Arc::clone(&serving.counters), CancellationToken::new());
         let server = tokio::spawn(serving.serve(listener, stop.clone()));
 
