@@ -10,7 +10,7 @@ use e2e::store::{Backend, PgHome};
 use e2e::world::{Setup, World};
 use entity_opportunity::Opportunity;
 use serde_json::json;
-use sync_core::ConnectionKey;
+use sync_core::{ConnectionKey, Signal};
 use sync_postgres::PgStore;
 use sync_wiring::salesforce;
 use sync_wiring::webhooks::{
@@ -44,8 +44,12 @@ struct Door {
 
 impl Door {
     async fn open<S: Backend>(world: &World<S>) -> Self {
+        Self::open_on(world, Arc::clone(&world.store)).await
+    }
+
+    /// As another process opens it, with a handle of its own on the store.
+    async fn open_on<S: Backend>(world: &World<S>, store: Arc<S>) -> Self {
         let (counters, wake) = (Arc::new(Counters::default()), Arc::new(Wake::default()));
-        let store = Arc::clone(&world.store);
         let (stager, staging) =
             Stager::start(store, StagerOptions::default(), Arc::clone(&counters), Arc::clone(&wake));
         let feed = world.subscription::<Opportunity>();
@@ -130,6 +134,16 @@ async fn n_waiting<S: Backend>(world: &World<S>) -> usize {
     waiting.len()
 }
 
+async fn until_nothing_waits<S: Backend>(world: &World<S>) {
+    for _ in 0..1_200 {
+        if n_waiting(world).await == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("notices wait for ever");
+}
+
 async fn messages<S: Backend>() {
     let Some(world) = World::<S>::start(Setup::opportunities(120)).await else { return };
     let door = Door::open(&world).await;
@@ -191,11 +205,31 @@ async fn woken<S: Backend>() {
     for (n, id) in live::<Opportunity>(world.crm()).iter().enumerate() {
         assert!(door.send(&[hint(n, id.as_str())]).await);
     }
-    for _ in 0..600 {
-        if n_waiting(&world).await == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
+    until_nothing_waits(&world).await;
+    door.close().await;
+    stop.cancel();
+    drainer.await.unwrap();
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
+}
+
+/// INV-SIG-1: what one process stages, the loop of another applies, though it does not ask while this test lasts.
+#[tokio::test]
+async fn loop_of_another_process_is_woken_by_the_server() {
+    let Some(world) = World::<PgStore>::start(Setup::opportunities(20)).await else { return };
+    let door = Door::open_on(&world, PgStore::open(&world.home).await).await;
+    world.settle();
+    let feed = world.subscription::<Opportunity>().clone();
+    let feed = salesforce::drain::<Opportunity, PgStore>(&world.module(), &world.crm, feed).unwrap();
+    let stop = CancellationToken::new();
+    let options = DrainOptions { poll_every: Duration::from_secs(3_600), ..DrainOptions::default() };
+    let store = Arc::clone(&world.store);
+    let drainer = Drainer::new(store, Arc::default(), [Arc::new(feed) as Arc<dyn DrainFeed>], options)
+        .listen(Arc::clone(&world.store) as Arc<dyn Signal>);
+    let drainer = tokio::spawn(drainer.run(stop.clone()));
+    for (n, id) in live::<Opportunity>(world.crm()).iter().enumerate() {
+        assert!(door.send(&[hint(n, id.as_str())]).await);
+        // One after the other, so that nearly all of them come when it has long begun to listen.
+        until_nothing_waits(&world).await;
     }
     door.close().await;
     stop.cancel();

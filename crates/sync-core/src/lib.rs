@@ -101,9 +101,10 @@ pub use port::inbox::{CarriedRecords, WebhookInbox};
 pub use port::leases::{Acquired, Lease, LeaseStore};
 pub use port::local_changes::LocalChangeStore;
 pub use port::loopback::{LoopbackFingerprintStore, WriteRecorder};
-pub use port::outbox::{DeliveryStore, Outbox, OutboxListener, OutboxSignal};
+pub use port::outbox::{DeliveryStore, Outbox};
 pub use port::recorder::RunRecorder;
 pub use port::refreshes::RefreshStore;
+pub use port::signal::{Channel, Signal, SignalListener};
 pub use port::sink::{ListedRow, LocalListing, LocalRow, SyncSink, Upsert};
 pub use port::source::{
     ChangeSource, ChangeStream, CustomFieldSource, FILTERED_OUT, Fetched, ListingPart, RecordFetcher,

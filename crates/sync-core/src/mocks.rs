@@ -15,9 +15,10 @@ pub use crate::port::inbox::{MockCarriedRecords, MockWebhookInbox};
 pub use crate::port::leases::MockLeaseStore;
 pub use crate::port::local_changes::MockLocalChangeStore;
 pub use crate::port::loopback::{MockLoopbackFingerprintStore, MockWriteRecorder};
-pub use crate::port::outbox::{MockDeliveryStore, MockOutbox, MockOutboxListener, MockOutboxSignal};
+pub use crate::port::outbox::{MockDeliveryStore, MockOutbox};
 pub use crate::port::recorder::MockRunRecorder;
 pub use crate::port::refreshes::MockRefreshStore;
+pub use crate::port::signal::{MockSignal, MockSignalListener};
 pub use crate::port::sink::{MockLocalListing, MockSyncSink};
 pub use crate::port::source::{
     MockChangeSource, MockCustomFieldSource, MockRecordFetcher, MockRemoteListing,

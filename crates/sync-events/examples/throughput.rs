@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use sync_core::{BoxError, Clock};
 use sync_core::{
-    DeliveryStore, EventBody, EventId, IdGenerator, Lane, Outbox, OutboxEvent, OutboxSignal, RecordRef,
+    DeliveryStore, EventBody, EventId, IdGenerator, Lane, Outbox, OutboxEvent, RecordRef, Signal,
     SystemClock, TimeOrderedIds, UnitOfWork,
 };
 use sync_events::{Dispatcher, LaneOptions, Subscribers};
@@ -39,7 +39,7 @@ async fn main() -> Result<(), BoxError> {
 
 async fn measure<S>(store: Arc<S>, n_events: usize) -> Result<(), BoxError>
 where
-    S: UnitOfWork + Outbox<S::Tx> + DeliveryStore<S::Tx> + OutboxSignal,
+    S: UnitOfWork + Outbox<S::Tx> + DeliveryStore<S::Tx> + Signal,
 {
     let dispatcher = Dispatcher::builder(Arc::clone(&store), "throughput", Subscribers::new())
         .lane(Lane::Change, LaneOptions { workers: 4, batch: 500 })

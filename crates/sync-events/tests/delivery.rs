@@ -232,7 +232,7 @@ async fn slow_lane_holds_up_no_other<S: Events>(store: Arc<S>) {
     assert_eq!(queue(&*store, "log", Lane::Outbound).await.waiting, 0);
 }
 
-/// INV-OUT-7: an idle dispatcher hears of a commit, though it would look by itself only after an hour.
+/// INV-SIG-1: an idle dispatcher hears of a commit, though it would look by itself only after an hour.
 async fn published_event_wakes_the_dispatcher<S: Events>(store: Arc<S>) {
     let (log, stop) = (Log::default(), CancellationToken::new());
     let heard = log.clone();

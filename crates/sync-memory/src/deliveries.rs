@@ -5,9 +5,9 @@ use std::collections::HashSet;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sync_core::{
-    AfterFailure, ClaimId, ClaimKey, ClaimRequest, ClaimedEvent, ConnectionId, ConsumerName, DeliveryStore,
-    EventId, FailedDelivery, Lane, OutboxEvent, ParkedDelivery, ParkedFilter, QueueState, RecordRef, Start,
-    StoreError, TenantId,
+    AfterFailure, Channel, ClaimId, ClaimKey, ClaimRequest, ClaimedEvent, ConnectionId, ConsumerName,
+    DeliveryStore, EventId, FailedDelivery, Lane, OutboxEvent, ParkedDelivery, ParkedFilter, QueueState,
+    RecordRef, Start, StoreError, TenantId,
 };
 
 use crate::MemoryStore;
@@ -267,7 +267,7 @@ impl DeliveryStore<MemoryTx> for MemoryStore {
             }
             n_replayed
         });
-        tx.tell_at_commit();
+        tx.tell_at_commit(Channel::Outbox);
         Ok(n_replayed)
     }
 

@@ -2,10 +2,8 @@
 
 use async_trait::async_trait;
 use sync_core::{
-    ChangeEmitter, ChangeEvent, EventBody, Lane, Outbox, OutboxEvent, OutboxListener, OutboxSignal,
-    RecordRef, Scope, StoreError,
+    ChangeEmitter, ChangeEvent, Channel, EventBody, Lane, Outbox, OutboxEvent, RecordRef, Scope, StoreError,
 };
-use tokio::sync::watch;
 
 use crate::deliveries::fan_out;
 use crate::{MemoryStore, MemoryTx};
@@ -37,7 +35,7 @@ fn add(tx: &mut MemoryTx, events: impl Iterator<Item = OutboxEvent>) {
             w.on_undo(move |state| drop(state.outbox.remove(&position)));
         }
     });
-    tx.tell_at_commit();
+    tx.tell_at_commit(Channel::Outbox);
 }
 
 fn from_change(scope: &Scope, event: &ChangeEvent) -> OutboxEvent {
@@ -79,23 +77,4 @@ pub(crate) fn to_change(event: &OutboxEvent) -> Option<ChangeEvent> {
         },
         at: event.at,
     })
-}
-
-struct Listener(watch::Receiver<u64>);
-
-#[async_trait]
-impl OutboxSignal for MemoryStore {
-    async fn listen(&self) -> Result<Box<dyn OutboxListener>, StoreError> {
-        Ok(Box::new(Listener(self.published.subscribe())))
-    }
-}
-
-#[async_trait]
-impl OutboxListener for Listener {
-    async fn published(&mut self) -> Result<(), StoreError> {
-        self.0
-            .changed()
-            .await
-            .map_err(|source| StoreError::Refused { during: "listening for events", source: source.into() })
-    }
 }

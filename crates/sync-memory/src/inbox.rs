@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sync_core::{Backlog, Notice, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice, WebhookInbox};
+use sync_core::{
+    Backlog, Channel, Notice, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice, WebhookInbox,
+};
 
 use crate::MemoryStore;
 use crate::state::{NoticeKey, NoticeRow};
@@ -18,7 +20,11 @@ impl WebhookInbox<MemoryTx> for MemoryStore {
         notices: &[Notice],
         at: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
-        tx.write(|w| Ok(notices.iter().map(|notice| u64::from(add(w, notice, at))).sum()))
+        let n_new = tx.write(|w| notices.iter().map(|notice| u64::from(add(w, notice, at))).sum());
+        if n_new > 0 {
+            tx.tell_at_commit(Channel::Inbox);
+        }
+        Ok(n_new)
     }
 
     async fn waiting<'a>(

@@ -16,6 +16,7 @@ mod recorder;
 mod refreshes;
 mod remote;
 mod scripted;
+mod signal;
 mod sink;
 mod state;
 mod store;

@@ -6,6 +6,7 @@ use sync_core::{ChangeEvent, DeadLetter, RecordedItem, Run, RunId, Subscription,
 
 use crate::MemoryLoopbackStore;
 use crate::events::to_change;
+use crate::signal::Tellers;
 use crate::state::State;
 use crate::tx::lock;
 
@@ -18,8 +19,7 @@ use crate::tx::lock;
 pub struct MemoryStore {
     pub(crate) state: Arc<Mutex<State>>,
     pub(crate) turn: Arc<tokio::sync::Mutex<()>>,
-    /// How often something was published.
-    pub(crate) published: Arc<tokio::sync::watch::Sender<u64>>,
+    pub(crate) tellers: Arc<Tellers>,
     /// Fingerprints of own writes, once somebody wants them.
     pub(crate) loopback: Arc<std::sync::OnceLock<MemoryLoopbackStore>>,
 }

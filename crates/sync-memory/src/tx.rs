@@ -4,10 +4,11 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use sync_core::{StoreError, UnitOfWork};
-use tokio::sync::{OwnedMutexGuard, watch};
+use sync_core::{Channel, StoreError, UnitOfWork};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::MemoryStore;
+use crate::signal::Telling;
 use crate::state::State;
 
 type Undo = Box<dyn FnOnce(&mut State) + Send + Sync>;
@@ -21,9 +22,7 @@ pub struct MemoryTx {
     undo: Vec<Undo>,
     /// How long `undo` was when each savepoint was set.
     savepoints: Vec<usize>,
-    /// Whether something was published.
-    tell: bool,
-    published: Arc<watch::Sender<u64>>,
+    telling: Telling,
     /// Held until the transaction is gone.
     _turn: OwnedMutexGuard<()>,
 }
@@ -50,9 +49,9 @@ impl MemoryTx {
         work(&mut Writer { state: &mut lock(&self.state), undo: &mut self.undo })
     }
 
-    /// Something was published: who listens is told once it is committed.
-    pub(crate) fn tell_at_commit(&mut self) {
-        self.tell = true;
+    /// There is something to do: who listens is told once it is committed.
+    pub(crate) fn tell_at_commit(&mut self, channel: Channel) {
+        self.telling.add(channel);
     }
 
     fn undo_to(&mut self, length: usize) {
@@ -95,17 +94,14 @@ impl UnitOfWork for MemoryStore {
             state: Arc::clone(&self.state),
             undo: Vec::new(),
             savepoints: Vec::new(),
-            tell: false,
-            published: Arc::clone(&self.published),
+            telling: Telling::new(&self.tellers),
             _turn: turn,
         })
     }
 
     async fn commit(&self, mut tx: MemoryTx) -> Result<(), StoreError> {
         tx.undo.clear();
-        if tx.tell {
-            tx.published.send_modify(|n| *n = n.wrapping_add(1));
-        }
+        tx.telling.committed();
         Ok(())
     }
 

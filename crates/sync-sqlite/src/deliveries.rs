@@ -7,8 +7,8 @@ use chrono::{DateTime, Utc};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use sync_core::{
-    AfterFailure, ClaimKey, ClaimRequest, ClaimedEvent, ConsumerName, DeliveryStore, FailedDelivery, Lane,
-    OutboxEvent, ParkedDelivery, ParkedFilter, QueueState, Start, StoreError,
+    AfterFailure, Channel, ClaimKey, ClaimRequest, ClaimedEvent, ConsumerName, DeliveryStore, FailedDelivery,
+    Lane, OutboxEvent, ParkedDelivery, ParkedFilter, QueueState, Start, StoreError,
 };
 
 use crate::decode::Stored;
@@ -234,7 +234,7 @@ impl DeliveryStore<SqliteTx> for SqliteStore {
     #[tracing::instrument(name = "sqlite.deliveries.replay", skip_all, err)]
     async fn replay(&self, tx: &mut SqliteTx, filter: &ParkedFilter) -> Result<u64, StoreError> {
         let n_replayed = tx.execute(filtered(REPLAY, filter)).await;
-        tx.tell_at_commit();
+        tx.tell_at_commit(Channel::Outbox);
         n_replayed.map_err(store_error("replaying parked events"))
     }
 

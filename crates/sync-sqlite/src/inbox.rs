@@ -4,8 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use sqlx::sqlite::SqliteRow;
 use sync_core::{
-    Backlog, ConnectionKey, Notice, NoticeKind, Scope, StoreError, SubscriptionId, TenantId, WaitingNotice,
-    WebhookInbox,
+    Backlog, Channel, ConnectionKey, Notice, NoticeKind, Scope, StoreError, SubscriptionId, TenantId,
+    WaitingNotice, WebhookInbox,
 };
 
 use crate::decode::Stored;
@@ -69,7 +69,11 @@ impl WebhookInbox<SqliteTx> for SqliteStore {
             rows.row(|row| write_notice(row, notice));
         }
         let stage = sqlx::query(STAGE).bind(rows.finish()).bind(instant(at));
-        tx.execute(stage).await.map_err(store_error("staging notices"))
+        let n_new = tx.execute(stage).await.map_err(store_error("staging notices"))?;
+        if n_new > 0 {
+            tx.tell_at_commit(Channel::Inbox);
+        }
+        Ok(n_new)
     }
 
     async fn waiting<'a>(

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
 use sync_core::{
-    ChangeEmitter, ChangeEvent, EventBody, EventId, Lane, Operation, Outbox, OutboxEvent, RecordRef, RunId,
-    Scope, StoreError, SubscriptionId, TenantId,
+    ChangeEmitter, ChangeEvent, Channel, EventBody, EventId, Lane, Operation, Outbox, OutboxEvent, RecordRef,
+    RunId, Scope, StoreError, SubscriptionId, TenantId,
 };
 
 use crate::decode::Stored;
@@ -76,7 +76,7 @@ impl ChangeEmitter<SqliteTx> for SqliteStore {
             .bind(scope.subscription.to_string())
             .bind(rows.finish());
         tx.execute(emit).await.map_err(store_error(PUBLISHING))?;
-        tx.tell_at_commit();
+        tx.tell_at_commit(Channel::Outbox);
         Ok(())
     }
 }
@@ -94,7 +94,7 @@ impl Outbox<SqliteTx> for SqliteStore {
             rows.row(|row| write_event(row, event));
         }
         tx.execute(sqlx::query(PUBLISH).bind(rows.finish())).await.map_err(store_error(PUBLISHING))?;
-        tx.tell_at_commit();
+        tx.tell_at_commit(Channel::Outbox);
         Ok(())
     }
 }

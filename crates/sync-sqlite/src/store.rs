@@ -12,11 +12,11 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection, Sqlite, Transaction};
 use sync_core::{Retry, StoreError, UnitOfWork};
-use tokio::sync::watch;
 use tokio::time::{Instant, sleep};
 
 use crate::config::SqliteStoreBuilder;
 use crate::error::{connect_error, store_error};
+use crate::signal::{Tellers, Telling};
 use crate::tx::SqliteTx;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
@@ -35,8 +35,7 @@ struct Inner {
     path: Option<PathBuf>,
     multi_tenant: bool,
     n_statements: Arc<AtomicU64>,
-    /// How often something was published.
-    published: Arc<watch::Sender<u64>>,
+    tellers: Arc<Tellers>,
 }
 
 impl SqliteStore {
@@ -87,7 +86,7 @@ impl SqliteStore {
             path,
             multi_tenant: config.multi_tenant,
             n_statements: Arc::default(),
-            published: Arc::new(watch::Sender::new(0)),
+            tellers: Arc::default(),
         }));
         let deadline = Instant::now() + config.busy_timeout;
         // Switching a new file to write-ahead logging does not wait for other processes that do the same.
@@ -174,9 +173,8 @@ impl SqliteStore {
         self.0.pool.close().await;
     }
 
-    /// Told of every commit that published something.
-    pub(crate) fn told(&self) -> watch::Receiver<u64> {
-        self.0.published.subscribe()
+    pub(crate) fn tellers(&self) -> &Tellers {
+        &self.0.tellers
     }
 
     async fn acquire(&self, during: &'static str) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -239,7 +237,7 @@ impl UnitOfWork for SqliteStore {
             transaction,
             self.0.multi_tenant,
             Arc::clone(&self.0.n_statements),
-            Arc::clone(&self.0.published),
+            Telling::new(&self.0.tellers),
         ))
     }
 

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Sqlite, Transaction};
-use sync_core::{Scope, StoreError, TenantId, require_tenant};
-use tokio::sync::watch;
+use sync_core::{Channel, Scope, StoreError, TenantId, require_tenant};
 
 use crate::error::store_error;
+use crate::signal::Telling;
 
 /// A statement with its values.
 pub(crate) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;
@@ -20,8 +20,7 @@ pub struct SqliteTx {
     transaction: Transaction<'static, Sqlite>,
     multi_tenant: bool,
     n_statements: Arc<AtomicU64>,
-    published: Arc<watch::Sender<u64>>,
-    tell: bool,
+    telling: Telling,
 }
 
 impl SqliteTx {
@@ -29,9 +28,9 @@ impl SqliteTx {
         transaction: Transaction<'static, Sqlite>,
         multi_tenant: bool,
         n_statements: Arc<AtomicU64>,
-        published: Arc<watch::Sender<u64>>,
+        telling: Telling,
     ) -> Self {
-        Self { transaction, multi_tenant, n_statements, published, tell: false }
+        Self { transaction, multi_tenant, n_statements, telling }
     }
 
     /// The connection within this transaction, for an application's own statements: what they write is
@@ -50,9 +49,9 @@ impl SqliteTx {
         Ok(require_tenant(tenant, self.multi_tenant)?)
     }
 
-    /// Something was published: who listens is told once it is committed.
-    pub(crate) fn tell_at_commit(&mut self) {
-        self.tell = true;
+    /// There is something to do: who listens is told once it is committed.
+    pub(crate) fn tell_at_commit(&mut self, channel: Channel) {
+        self.telling.add(channel);
     }
 
     /// Answers how many rows were written.
@@ -77,9 +76,7 @@ impl SqliteTx {
     pub(crate) async fn commit(self) -> Result<(), StoreError> {
         self.count();
         self.transaction.commit().await.map_err(store_error("committing"))?;
-        if self.tell {
-            self.published.send_modify(|n| *n = n.wrapping_add(1));
-        }
+        self.telling.committed();
         Ok(())
     }
 

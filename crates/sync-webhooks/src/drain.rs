@@ -4,6 +4,7 @@ mod collapse;
 mod drainer;
 mod feed;
 mod feeds;
+mod listen;
 mod source;
 
 pub use drainer::{DrainOptions, Drainer};

@@ -25,4 +25,4 @@ pub use receiver::{
 pub use recipients::{Recipient, Recipients, StaticRecipients};
 pub use serve::serve;
 pub use stage::{Stager, StagerOptions, StagerTask};
-pub use wake::Wake;
+pub use wake::{Staged, Wake};

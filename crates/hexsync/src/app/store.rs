@@ -5,8 +5,8 @@ use std::path::Path;
 use secrecy::{ExposeSecret, SecretString};
 use sync_wiring::OwnFingerprints;
 use sync_wiring::core::{
-    AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, OutboxSignal, RefreshStore,
-    StoreError, TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
+    AuthorisationStore, ChangeEmitter, ConnectionStore, DeliveryStore, RefreshStore, Signal, StoreError,
+    TenantEraser, UnitOfWork, WebhookInbox, WritebackStore,
 };
 use sync_wiring::postgres::PgStore;
 use sync_wiring::sqlite::{SqliteStore, SqliteStoreBuilder};
@@ -26,7 +26,7 @@ pub(crate) trait AppStore:
     + TenantEraser<<Self as UnitOfWork>::Tx>
     + ChangeEmitter<<Self as UnitOfWork>::Tx>
     + DeliveryStore<<Self as UnitOfWork>::Tx>
-    + OutboxSignal
+    + Signal
     + WritebackStore
     + OwnFingerprints
 {

@@ -153,7 +153,8 @@ impl Serving {
             ..default
         };
         let drained = CancellationToken::new();
-        let drainer = Drainer::of(store, wake, feeds, options).run(drained.clone());
+        let drainer =
+            Drainer::of(Arc::clone(&store), wake, feeds, options).listen(store).run(drained.clone());
         let drainer = tokio::spawn(drainer);
 
         Ok(Self { counters, paths, n_subscriptions, router, limits, staging, drained, drainer })

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::fixture::{StoreFixture, TxOf};
-use super::setup::{at, commit, subscribe, subscribe_as, subscribe_to};
+use super::setup::{at, commit, subscribe, subscribe_as, subscribe_to, within};
 use crate::{
-    Backlog, ConnectionKey, Notice, NoticeKind, Scope, StoreError, TenantId, UnitOfWork, WaitingNotice,
-    WebhookInbox,
+    Backlog, Channel, ConnectionKey, Notice, NoticeKind, Scope, Signal, StoreError, TenantId, UnitOfWork,
+    WaitingNotice, WebhookInbox,
 };
 
 /// Nothing waits before anything was staged, and staging nothing is no error.
@@ -215,6 +215,25 @@ where
     let settled = commit(&*store, async |tx| store.settle(tx, &scope, &all, at(20)).await.unwrap()).await;
     assert_eq!(settled, 5_000);
     assert!(waiting::<F>(&store, &scope, 10).await.is_empty());
+}
+
+/// INV-SIG-1: who listens is told of staging, also of what was staged before it began to wait; and if it is told for
+/// which subscription, then for the right one.
+pub async fn listener_is_told_of_staging<F>(f: F)
+where
+    F: StoreFixture,
+    F::Store: WebhookInbox<TxOf<F>> + Signal,
+{
+    let store = f.store();
+    let scope = subscribe(&*store).await;
+    let mut listener = store.listen(Channel::Inbox).await.unwrap();
+    stage::<F>(&store, &[notice(&scope, "k1", "r")]).await;
+    let told = within(listener.told()).await.unwrap();
+    assert!(told.is_none_or(|about| about == scope.subscription));
+    let (told, _) = tokio::join!(within(listener.told()), async {
+        stage::<F>(&store, &[notice(&scope, "k2", "r"), notice(&scope, "k3", "r")]).await
+    });
+    assert!(told.unwrap().is_none_or(|about| about == scope.subscription));
 }
 
 /// INV-INB-3: tenants are apart, even for one who knows a subscription's id.

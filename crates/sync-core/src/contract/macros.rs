@@ -212,6 +212,7 @@ macro_rules! webhook_inbox_contract {
             backlog_is_counted,
             purge_removes_what_was_settled_before,
             thousands_of_notices_at_once,
+            listener_is_told_of_staging,
         ]);
         $crate::__contract_suite!($fixture, inbox_tenancy, Multi, inbox: [
             notices_are_apart,

@@ -9,22 +9,19 @@ use uuid::Uuid;
 use self::steps::*;
 use super::emitter::event as change;
 use super::fixture::{StoreFixture, TxOf};
-use super::setup::{at, open_run, subscribe};
+use super::setup::{at, open_run, subscribe, within};
 use crate::{
-    AfterFailure, ClaimedEvent, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent, OutboxSignal,
-    ParkedFilter, RecordRef, Start, UnitOfWork,
+    AfterFailure, Channel, ClaimedEvent, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent,
+    ParkedFilter, RecordRef, Signal, Start, UnitOfWork,
 };
 
 /// A store whose events are delivered.
 pub trait OutboxFixture:
-    StoreFixture<Store: Outbox<TxOf<Self>> + DeliveryStore<TxOf<Self>> + OutboxSignal>
+    StoreFixture<Store: Outbox<TxOf<Self>> + DeliveryStore<TxOf<Self>> + Signal>
 {
 }
 
-impl<F> OutboxFixture for F where
-    F: StoreFixture<Store: Outbox<TxOf<F>> + DeliveryStore<TxOf<F>> + OutboxSignal>
-{
-}
+impl<F> OutboxFixture for F where F: StoreFixture<Store: Outbox<TxOf<F>> + DeliveryStore<TxOf<F>> + Signal> {}
 
 /// INV-OUT-1: every consumer of the lane hears each event as it was published, and those of a transaction that was
 /// rolled back, or undone to a savepoint, are heard by nobody.
@@ -386,20 +383,20 @@ pub async fn queues_tell_the_lag<F: OutboxFixture>(f: F) {
     assert!(n_claimed > 0);
 }
 
-/// INV-OUT-7: who listens is told of a commit, also of one that came before it began to wait, and of a replay.
+/// INV-SIG-1: who listens is told of a commit, also of one that came before it began to wait, and of a replay.
 pub async fn listener_is_told_of_commits<F: OutboxFixture>(f: F) {
     register(&f, "one", &[Lane::Change]).await;
     let store = f.store();
-    let mut listener = store.listen().await.unwrap();
+    let mut listener = store.listen(Channel::Outbox).await.unwrap();
     publish(&f, &[message(1, Some("r1"))]).await;
-    within(listener.published()).await.unwrap();
+    within(listener.told()).await.unwrap();
     let later = [message(2, Some("r1"))];
-    let (told, ()) = tokio::join!(within(listener.published()), publish(&f, &later));
+    let (told, ()) = tokio::join!(within(listener.told()), publish(&f, &later));
     told.unwrap();
     let (key, claimed) = claim(&f, "one", Lane::Change, 0, 10).await;
     fail(&f, &key, &claimed, AfterFailure::Park).await;
     let all = ParkedFilter::default();
-    let (told, _) = tokio::join!(within(listener.published()), replay(&f, &all));
+    let (told, _) = tokio::join!(within(listener.told()), replay(&f, &all));
     told.unwrap();
 }
 

@@ -1,5 +1,7 @@
 //! Steps that many cases begin with.
 
+use std::time::Duration;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value as Json};
 use uuid::Uuid;
@@ -16,6 +18,11 @@ pub(super) async fn commit<S: UnitOfWork, R>(store: &S, work: impl AsyncFnOnce(&
     let answer = work(&mut tx).await;
     store.commit(tx).await.unwrap();
     answer
+}
+
+/// What `work` comes to, which does not take for ever.
+pub(super) async fn within<R>(work: impl Future<Output = R>) -> R {
+    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it is told in time")
 }
 
 /// An instant, this many seconds after a fixed one; with microseconds, which a store has to keep.

@@ -20,6 +20,7 @@ pub mod loopback;
 pub mod outbox;
 pub mod recorder;
 pub mod refreshes;
+pub mod signal;
 pub mod sink;
 pub mod source;
 pub mod subscriptions;

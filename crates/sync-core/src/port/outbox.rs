@@ -1,4 +1,4 @@
-//! Events on their way: publishing the application's own, delivering all of them, waking who delivers.
+//! Events on their way: publishing the application's own, delivering all of them.
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -116,30 +116,4 @@ pub trait DeliveryStore<Tx: Send + Sync + 'static>: Send + Sync {
     /// # Errors
     /// [`StoreError`] of the store.
     async fn purge(&self, tx: &mut Tx, before: DateTime<Utc>, limit: u32) -> Result<u64, StoreError>;
-}
-
-/// Tells that something was published, so that nobody has to ask again and again.
-///
-/// - **INV-OUT-7** After [`listen`](Self::listen) returned, every commit that published something for a known
-///   consumer ends the next, or the running, [`OutboxListener::published`], if the store can tell at all. One
-///   answer may stand for many commits, and may come without any.
-#[cfg_attr(feature = "mocks", mockall::automock)]
-#[async_trait]
-pub trait OutboxSignal: Send + Sync {
-    /// Begins to listen.
-    ///
-    /// # Errors
-    /// [`StoreError`] of the store.
-    async fn listen(&self) -> Result<Box<dyn OutboxListener>, StoreError>;
-}
-
-/// A listener of an [`OutboxSignal`].
-#[cfg_attr(feature = "mocks", mockall::automock)]
-#[async_trait]
-pub trait OutboxListener: Send {
-    /// Waits until something was published. Nothing is lost when the wait is given up and begun again.
-    ///
-    /// # Errors
-    /// [`StoreError`] when the connection was lost and can't be had again for now; the next call tries it again.
-    async fn published(&mut self) -> Result<(), StoreError>;
 }

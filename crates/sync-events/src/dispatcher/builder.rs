@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sync_core::{
-    Clock, ConsumerName, DeliveryStore, IdGenerator, Jitter, Lane, OutboxSignal, RandomJitter, Start,
-    SystemClock, TimeOrderedIds, UnitOfWork,
+    Clock, ConsumerName, DeliveryStore, IdGenerator, Jitter, Lane, RandomJitter, Signal, Start, SystemClock,
+    TimeOrderedIds, UnitOfWork,
 };
 
 use super::{Counts, Dispatcher, LaneOptions, Settings, Shared};
@@ -15,12 +15,12 @@ use crate::relay::Relay;
 /// Settings of a [`Dispatcher`].
 pub struct DispatcherBuilder<S: UnitOfWork> {
     shared: Shared<S>,
-    signal: Arc<dyn OutboxSignal>,
+    signal: Arc<dyn Signal>,
 }
 
 impl<S> DispatcherBuilder<S>
 where
-    S: UnitOfWork + DeliveryStore<S::Tx> + OutboxSignal,
+    S: UnitOfWork + DeliveryStore<S::Tx> + Signal,
 {
     pub(super) fn new(store: Arc<S>, consumer: ConsumerName, relay: Arc<dyn Relay>) -> Self {
         let settings = Settings {
@@ -35,7 +35,7 @@ where
             retry_max: Duration::from_secs(300),
         };
         Self {
-            signal: Arc::clone(&store) as Arc<dyn OutboxSignal>,
+            signal: Arc::clone(&store) as Arc<dyn Signal>,
             shared: Shared {
                 deliveries: Arc::clone(&store) as Arc<dyn DeliveryStore<S::Tx>>,
                 store,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sync_core::{OutboxSignal, StoreError};
+use sync_core::{Channel, Signal, StoreError};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Wakes the workers of every commit until `ended`.
-pub(super) async fn listen(signal: &dyn OutboxSignal, woken: &watch::Sender<u64>, ended: &CancellationToken) {
+pub(super) async fn listen(signal: &dyn Signal, woken: &watch::Sender<u64>, ended: &CancellationToken) {
     while let Some(lost) = ended.run_until_cancelled(pass_on(signal, woken)).await {
         if let Err(error) = lost {
             // Workers ask by themselves meanwhile.
@@ -25,11 +25,11 @@ pub(super) async fn listen(signal: &dyn OutboxSignal, woken: &watch::Sender<u64>
     }
 }
 
-async fn pass_on(signal: &dyn OutboxSignal, woken: &watch::Sender<u64>) -> Result<(), StoreError> {
-    let mut listener = signal.listen().await?;
+async fn pass_on(signal: &dyn Signal, woken: &watch::Sender<u64>) -> Result<(), StoreError> {
+    let mut listener = signal.listen(Channel::Outbox).await?;
     loop {
         // Before the first wait as well: something may have been published while nobody listened.
         woken.send_modify(|n| *n = n.wrapping_add(1));
-        listener.published().await?;
+        listener.told().await?;
     }
 }

@@ -10,8 +10,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use sync_core::{
-    Clock, ConsumerName, DeliveryStore, IdGenerator, Jitter, Lane, OutboxSignal, Start, StoreError,
-    UnitOfWork,
+    Clock, ConsumerName, DeliveryStore, IdGenerator, Jitter, Lane, Signal, Start, StoreError, UnitOfWork,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -55,7 +54,7 @@ struct Settings {
 /// the same id. Events of one record arrive in their order (INV-OUT-2).
 pub struct Dispatcher<S: UnitOfWork> {
     shared: Arc<Shared<S>>,
-    signal: Option<Arc<dyn OutboxSignal>>,
+    signal: Option<Arc<dyn Signal>>,
 }
 
 struct Shared<S: UnitOfWork> {
@@ -95,7 +94,7 @@ pub struct DrainReport {
 
 impl<S> Dispatcher<S>
 where
-    S: UnitOfWork + DeliveryStore<S::Tx> + OutboxSignal,
+    S: UnitOfWork + DeliveryStore<S::Tx> + Signal,
 {
     /// A dispatcher for the consumer of this name, from this store's outbox to this relay.
     pub fn builder(

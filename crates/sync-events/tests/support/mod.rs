@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sync_core::{
-    Clock, ConsumerName, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent, OutboxSignal,
-    ParkedFilter, QueueState, RecordRef, UnitOfWork,
+    Clock, ConsumerName, DeliveryStore, EventBody, EventId, Lane, Outbox, OutboxEvent, ParkedFilter,
+    QueueState, RecordRef, Signal, UnitOfWork,
 };
 use sync_memory::MemoryStore;
 use sync_postgres::PgStore;
@@ -18,12 +18,12 @@ use uuid::Uuid;
 
 /// A store with an outbox.
 pub(crate) trait Events:
-    UnitOfWork + Outbox<<Self as UnitOfWork>::Tx> + DeliveryStore<<Self as UnitOfWork>::Tx> + OutboxSignal
+    UnitOfWork + Outbox<<Self as UnitOfWork>::Tx> + DeliveryStore<<Self as UnitOfWork>::Tx> + Signal
 {
 }
 
 impl<S> Events for S where
-    S: UnitOfWork + Outbox<<S as UnitOfWork>::Tx> + DeliveryStore<<S as UnitOfWork>::Tx> + OutboxSignal
+    S: UnitOfWork + Outbox<<S as UnitOfWork>::Tx> + DeliveryStore<<S as UnitOfWork>::Tx> + Signal
 {
 }
 

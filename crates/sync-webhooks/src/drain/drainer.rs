@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sync_core::{
-    Clock, Jitter, RandomJitter, StoreError, SubscriptionId, SystemClock, TenantId, UnitOfWork, WebhookInbox,
+    Clock, Jitter, RandomJitter, Signal, StoreError, SubscriptionId, SystemClock, TenantId, UnitOfWork,
+    WebhookInbox,
 };
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
@@ -13,13 +14,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::feed::{DrainError, DrainFeed, Drained};
 use super::feeds::DrainFeeds;
-use crate::Wake;
+use super::listen::listen;
+use crate::{Staged, Wake};
 
 /// How a drainer works.
 #[derive(Clone, Debug)]
 pub struct DrainOptions {
-    /// How often the store is asked for notices that other processes staged. Default 500 ms; those of this process are
-    /// known at once.
+    /// How often the store is asked for notices that other processes staged. Default 500 ms. Those of this process are
+    /// known at once, and those of others too where the store [tells](Drainer::listen).
     pub poll_every: Duration,
     /// How often is asked which feeds there are. Default 5 s.
     pub feeds_every: Duration,
@@ -61,6 +63,7 @@ pub struct Drainer<S: UnitOfWork> {
     store: Arc<S>,
     wake: Arc<Wake>,
     source: Arc<dyn DrainFeeds>,
+    signal: Option<Arc<dyn Signal>>,
     feeds: HashMap<SubscriptionId, Feed>,
     /// Something waits for these, and the source does not know them.
     strangers: HashSet<SubscriptionId>,
@@ -96,7 +99,14 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
     pub fn of(store: Arc<S>, wake: Arc<Wake>, source: Arc<dyn DrainFeeds>, options: DrainOptions) -> Self {
         let (feeds, strangers) = (HashMap::new(), HashSet::new());
         let (clock, jitter) = (Arc::new(SystemClock), Arc::new(RandomJitter));
-        Self { store, wake, source, feeds, strangers, options, clock, jitter }
+        Self { store, wake, source, signal: None, feeds, strangers, options, clock, jitter }
+    }
+
+    /// Listens to what the store tells, so that what other processes stage is known at once where it can tell.
+    #[must_use]
+    pub fn listen(mut self, signal: Arc<dyn Signal>) -> Self {
+        self.signal = Some(signal);
+        self
     }
 
     /// With another clock, for telling which settled notices are old.
@@ -117,12 +127,17 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         self.ask().await;
         let mut purge = tokio::time::interval(self.options.purge_every.max(Duration::from_secs(1)));
         let wake = Arc::clone(&self.wake);
+        // Ends with this.
+        let mut ears = JoinSet::new();
+        if let Some(signal) = self.signal.take() {
+            ears.spawn(listen(signal, Arc::clone(&wake)));
+        }
         while !stop.is_cancelled() {
             self.start_due(&mut runs, &stop);
             let next = self.next_start();
             tokio::select! {
                 () = stop.cancelled() => break,
-                staged = wake.next() => self.mark(staged).await,
+                staged = wake.next() => self.woken(staged).await,
                 Some(ended) = runs.join_next() => self.ended(ended),
                 _ = poll.tick() => self.look().await,
                 _ = ask.tick() => self.ask().await,
@@ -179,6 +194,13 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
                 n_failures: 0,
             };
             self.feeds.entry(id).or_insert_with(new).feed = Arc::clone(&feed);
+        }
+    }
+
+    async fn woken(&mut self, staged: Staged) {
+        self.mark(staged.subscriptions).await;
+        if staged.somewhere {
+            self.look().await;
         }
     }
 

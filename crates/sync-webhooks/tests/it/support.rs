@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use secrecy::SecretString;
 use sync_core::{Clock, ConnectionKey, SubscriptionId, SystemClock, UnitOfWork, WaitingNotice, WebhookInbox};
 use sync_webhooks::{
-    Counters, HubspotReceiver, Limits, Organizations, Receiver, Recipient, SalesforceReceiver, Stager, StagerOptions,
-    StagerTask, StaticRecipients, Wake, serve,
+    Counters, HubspotReceiver, Limits, Organizations, Receiver, Recipient, SalesforceReceiver, Stager,
+    StagerOptions, StagerTask, StaticRecipients, Wake, serve,
 };
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;

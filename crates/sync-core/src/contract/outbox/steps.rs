@@ -1,7 +1,5 @@
 //! What the cases of delivery do again and again.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -186,8 +184,4 @@ pub(super) async fn queue<F: OutboxFixture>(f: &F, consumer: &str) -> QueueState
 
 pub(super) async fn waiting<F: OutboxFixture>(f: &F, consumer: &str) -> u64 {
     queue(f, consumer).await.waiting
-}
-
-pub(super) async fn within<R>(work: impl Future<Output = R>) -> R {
-    tokio::time::timeout(Duration::from_secs(20), work).await.expect("it is told in time")
 }
