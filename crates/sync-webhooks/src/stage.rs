@@ -50,6 +50,12 @@ impl StagerTask {
         // It ends with its queue; a panic in it was reported when it happened.
         let _ = self.0.await;
     }
+
+    /// The task itself, for who watches over it: while there is a [`Stager`], it only ends by a panic.
+    #[must_use]
+    pub fn into_handle(self) -> JoinHandle<()> {
+        self.0
+    }
 }
 
 /// What one call brought.

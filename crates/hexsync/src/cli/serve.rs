@@ -1,35 +1,38 @@
 //! `hexsync serve`
 
+mod health;
+mod part;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Json};
-use axum::routing::get;
 use serde::Serialize;
-use sync_wiring::core::UnitOfWork;
 use sync_wiring::webhooks::{
-    Counters, DrainOptions, Drainer, HubspotReceiver, Limits, Receiver, SalesforceReceiver, Seen, Stager,
-    StagerOptions, StagerTask, Wake,
+    Counters, DrainOptions, Drainer, HubspotReceiver, Limits, Receiver, SalesforceReceiver, Stager,
+    StagerOptions, Wake,
 };
 use tokio::net::TcpListener;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::{Accounts, App, AppStore, Feeds, StoreCommand};
+use self::health::Watched;
+use self::part::Part;
+use crate::app::{Accounts, App, AppStore, StoreCommand};
 use crate::config::Serve as Settings;
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::output::{Out, Report, Style, note};
+use crate::output::{Out, Report, Style};
 use crate::signals;
 
 /// Receive calls from the CRMs and apply what they say, until Ctrl-C or SIGTERM.
 ///
 /// HubSpot calls /webhooks/hubspot, Salesforce's outbound messages /webhooks/salesforce/TOKEN, both at the public
 /// address of [serve]; /healthz tells how it goes. The first signal ends it in order: what is in hand is answered,
-/// what was acknowledged is stored.
+/// what was acknowledged is stored. It ends by itself, in the same order and as a failure, when a part of it broke:
+/// have it started again then.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Serve {
     /// Listen here instead of at the configured address.
@@ -90,8 +93,7 @@ async fn serve<S: AppStore>(
         paths: serving.paths.clone(),
         n_subscriptions: serving.n_subscriptions,
     })?;
-    serving.serve(listener, stop).await;
-    Ok(())
+    serving.serve(listener, stop).await
 }
 
 /// What receives calls and applies what they say, ready to begin.
@@ -101,9 +103,9 @@ pub(super) struct Serving {
     n_subscriptions: usize,
     router: Router,
     limits: Limits,
-    staging: StagerTask,
+    staging: Part,
     drained: CancellationToken,
-    drainer: JoinHandle<()>,
+    draining: Part,
 }
 
 impl Serving {
@@ -141,11 +143,6 @@ impl Serving {
             receiver = receiver.salesforce(side);
             paths.push("/webhooks/salesforce/TOKEN");
         }
-        let router = routes(
-            receiver.build().router(),
-            health(Arc::clone(&store), Arc::clone(&feeds), Arc::clone(&counters)),
-        );
-
         let default = DrainOptions::default();
         let options = DrainOptions {
             poll_every: settings.poll_every.unwrap_or(default.poll_every),
@@ -153,21 +150,49 @@ impl Serving {
             ..default
         };
         let drained = CancellationToken::new();
-        let drainer =
-            Drainer::of(Arc::clone(&store), wake, feeds, options).listen(store).run(drained.clone());
-        let drainer = tokio::spawn(drainer);
-
-        Ok(Self { counters, paths, n_subscriptions, router, limits, staging, drained, drainer })
+        let drainer = Drainer::of(Arc::clone(&store), wake, Arc::clone(&feeds) as _, options)
+            .listen(Arc::clone(&store) as _)
+            .run(drained.clone());
+        let (staging, draining) = (Part::new(staging.into_handle()), Part::new(tokio::spawn(drainer)));
+        let watched = Watched {
+            store,
+            feeds,
+            counters: Arc::clone(&counters),
+            staging: staging.pulse(),
+            draining: draining.pulse(),
+        };
+        let router = routes(receiver.build().router(), health::route(watched));
+        Ok(Self { counters, paths, n_subscriptions, router, limits, staging, drained, draining })
     }
 
     /// Receives until `stop` is cancelled, and ends in order.
-    pub(super) async fn serve(self, listener: TcpListener, stop: CancellationToken) {
-        sync_wiring::webhooks::serve(listener, self.router, &self.limits, stop).await;
+    ///
+    /// # Errors
+    /// When a part ended before; then it has ended in order as well.
+    pub(super) async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), CliError> {
+        let Self { router, limits, mut staging, drained, mut draining, .. } = self;
+        let stop = stop.child_token();
+        let server = sync_wiring::webhooks::serve(listener, router, &limits, stop.clone());
+        tokio::pin!(server);
+        let broken = tokio::select! {
+            // With the server goes the last who stages, and with that the task that does: look at it first.
+            biased;
+            () = &mut server => None,
+            () = staging.ended() => Some("the task that stores calls"),
+            () = draining.ended() => Some("the loop that applies what calls say"),
+        };
+        if broken.is_some() {
+            stop.cancel();
+            server.await;
+        }
         // Nobody calls any more: what was queued is stored, then the runs in hand end.
-        self.staging.finished().await;
-        self.drained.cancel();
-        if self.drainer.await.is_err() {
-            note("the loop that applies notices ended early; what waits is applied after the next start");
+        staging.ended().await;
+        drained.cancel();
+        draining.ended().await;
+        match broken {
+            None => Ok(()),
+            Some(part) => Err(CliError::text(format!("{part} broke, so that nothing more was received"))
+                .next("start it again: what was acknowledged is stored, and applied then")),
         }
     }
 }
@@ -175,30 +200,4 @@ impl Serving {
 /// Everything this program answers. The one place to mount more.
 fn routes(webhooks: Router, health: Router) -> Router {
     Router::new().nest("/webhooks", webhooks).merge(health)
-}
-
-/// How it goes: 200 while the store answers, 503 otherwise.
-fn health<S: AppStore>(store: Arc<S>, feeds: Arc<Feeds<S>>, counters: Arc<Counters>) -> Router {
-    #[derive(Serialize)]
-    struct Health {
-        store: &'static str,
-        /// That hear of calls.
-        subscriptions: usize,
-        calls: Seen,
-    }
-    let look = move || {
-        let (store, feeds, counters) = (Arc::clone(&store), Arc::clone(&feeds), Arc::clone(&counters));
-        async move {
-            let answers = async {
-                let tx = UnitOfWork::begin(&*store).await?;
-                UnitOfWork::rollback(&*store, tx).await
-            };
-            let is_there = answers.await.is_ok();
-            let (status, store) =
-                if is_there { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "away") };
-            let subscriptions = feeds.count().await;
-            (status, Json(Health { store, subscriptions, calls: counters.seen() })).into_response()
-        }
-    };
-    Router::new().route("/healthz", get(look))
 }

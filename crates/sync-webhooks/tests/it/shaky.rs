@@ -23,6 +23,7 @@ struct Faults {
     gone: AtomicBool,
     commits_lost: AtomicBool,
     refuses: std::sync::Mutex<Option<String>>,
+    panics: AtomicBool,
     /// Held by a test that makes everybody wait.
     gate: Option<Semaphore>,
     at_the_gate: tokio::sync::Notify,
@@ -57,6 +58,11 @@ impl Shaky {
     /// Refuses any notice with this dedup key for good.
     pub(crate) fn refuse(&self, dedup_key: &str) {
         *self.faults.refuses.lock().unwrap() = Some(dedup_key.to_owned());
+    }
+
+    /// Has staging panic.
+    pub(crate) fn panic(&self) {
+        self.faults.panics.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn n_commits(&self) -> usize {
@@ -114,6 +120,7 @@ impl WebhookInbox<MemoryTx> for Shaky {
         notices: &[Notice],
         at: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
+        assert!(!self.faults.panics.load(Ordering::SeqCst), "the store was told to panic");
         let refused = self.faults.refuses.lock().unwrap().clone();
         if notices.iter().any(|n| refused.as_deref() == Some(&*n.dedup_key)) {
             return Err(StoreError::Refused { during: "a test", source: "no".into() });

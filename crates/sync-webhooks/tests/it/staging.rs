@@ -165,3 +165,25 @@ async fn end_stages_what_is_queued() {
     let mut tx = store.store.begin().await.unwrap();
     assert_eq!(store.waiting(&mut tx, None, feed, 99).await.unwrap().len(), 20);
 }
+
+/// A task that panicked acknowledges nothing, neither what it had in hand nor what comes later; who watches is told.
+#[tokio::test]
+async fn panic_acknowledges_nothing_and_is_seen() {
+    let store = Shaky::default();
+    let (stager, task) = Stager::start(
+        Arc::new(store.clone()),
+        StagerOptions::default(),
+        Arc::<Counters>::default(),
+        Arc::<Wake>::default(),
+    );
+    let feed = SubscriptionId(uuid());
+    stager.stage(vec![notice(feed, None, "k1")]).await.unwrap();
+    let task = task.into_handle();
+    assert!(!task.is_finished());
+    store.panic();
+    for key in ["k2", "k3"] {
+        let error = stager.stage(vec![notice(feed, None, key)]).await.unwrap_err();
+        assert!(matches!(error, StageError::Closed), "{error}");
+    }
+    assert!(task.await.unwrap_err().is_panic());
+}

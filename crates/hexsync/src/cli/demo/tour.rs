@@ -104,7 +104,7 @@ async fn perform<S: Walls>(
     pager.wait(&told).await?;
     told.add(check::show(&cast, &heard).await?, out)?;
 
-    receiving.end().await;
+    receiving.end().await?;
     dispatchers.end().await;
     cast.shut_down().await;
     told.finish(out)

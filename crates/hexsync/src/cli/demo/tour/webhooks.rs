@@ -30,7 +30,7 @@ const AMOUNTS: [i64; 2] = [12_345, 67_890];
 pub(super) struct Receiving {
     counters: Arc<Counters>,
     stop: CancellationToken,
-    server: JoinHandle<()>,
+    server: JoinHandle<Result<(), CliError>>,
 }
 
 impl Receiving {
@@ -70,10 +70,12 @@ impl Receiving {
     }
 
     /// Answers what is in hand, and ends.
-    pub(super) async fn end(self) {
+    ///
+    /// # Errors
+    /// When a part of it broke before.
+    pub(super) async fn end(self) -> Result<(), CliError> {
         self.stop.cancel();
-        // It does not panic, and nobody cancels it.
-        let _ = self.server.await;
+        self.server.await.map_err(CliError::new)?
     }
 }
 
