@@ -81,6 +81,19 @@ impl HubspotClient {
         self.custom_objects().await.map_err(|error| self.source_error(error))
     }
 
+    /// The type id of a custom object that is read by its name: what events of it are told by. `None` for HubSpot's own
+    /// objects, for type ids, and for names that nobody there knows. Asked once.
+    ///
+    /// # Errors
+    /// As [`schemas`](Self::schemas).
+    pub async fn custom_object_id(&self, name: &str) -> Result<Option<String>, SourceError> {
+        if name == "owners" || name.contains('/') || is_path_name(name) {
+            return Ok(None);
+        }
+        let path = self.path_of(name).await.map_err(|error| self.source_error(error))?;
+        Ok(Some(path).filter(|path| path != name))
+    }
+
     /// What can be read: HubSpot's own objects, owners, and the customer's own objects.
     ///
     /// # Errors

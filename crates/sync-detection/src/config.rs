@@ -65,7 +65,7 @@ impl DetectionConfig {
 pub enum DetectionMode {
     /// By asking.
     Poll(PollConfig),
-    /// By calls from the provider.
+    /// By events that the application receives itself.
     Webhook(WebhookConfig),
     /// By a change stream.
     Cdc(CdcConfig),
@@ -145,7 +145,7 @@ pub enum PollProvenance {
     Cdc,
 }
 
-/// Detection by calls from the provider.
+/// Detection by events that the application receives itself and hands to a `WebhookChangeSource`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "yaml", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

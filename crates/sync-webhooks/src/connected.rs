@@ -18,8 +18,8 @@ const FRESH: Duration = Duration::from_secs(5);
 /// Accounts that are remembered at most.
 const MOST_ACCOUNTS: usize = 10_000;
 
-/// Which object of the CRM a feed reads, as its entity spells it; `None` where it reads none.
-type ObjectOf = dyn Fn(&Subscription) -> Option<String> + Send + Sync;
+/// What a feed of a connection hears of; `None` where it hears of nothing.
+type RecipientOf = dyn Fn(&ConnectionKey, &Subscription) -> Option<Recipient> + Send + Sync;
 
 /// Provider and account.
 type Account = (String, String);
@@ -32,7 +32,7 @@ type Answer = (Instant, Vec<Recipient>);
 pub struct ConnectedRecipients<S> {
     store: Arc<S>,
     named: Vec<(Account, ConnectionKey)>,
-    object_of: Box<ObjectOf>,
+    recipient_of: Box<RecipientOf>,
     known: Mutex<HashMap<Account, Answer>>,
 }
 
@@ -40,12 +40,12 @@ impl<S> ConnectedRecipients<S>
 where
     S: UnitOfWork + ConnectionStore<S::Tx> + SubscriptionStore<S::Tx>,
 {
-    /// Looks into this store; `object_of` tells what a feed reads.
+    /// Looks into this store; `recipient_of` tells what a feed reads.
     pub fn new(
         store: Arc<S>,
-        object_of: impl Fn(&Subscription) -> Option<String> + Send + Sync + 'static,
+        recipient_of: impl Fn(&ConnectionKey, &Subscription) -> Option<Recipient> + Send + Sync + 'static,
     ) -> Self {
-        Self { store, named: Vec::new(), object_of: Box::new(object_of), known: Mutex::default() }
+        Self { store, named: Vec::new(), recipient_of: Box::new(recipient_of), known: Mutex::default() }
     }
 
     /// With a connection that has no row in the store, or one that does not say which account it is of. A Salesforce
@@ -79,9 +79,7 @@ where
         let all = self.store.subscriptions(&mut tx, key.tenant.as_ref()).await?;
         self.store.rollback(tx).await?;
         let own = all.into_iter().filter(|subscription| subscription.connection == key.connection);
-        let recipient =
-            |feed: Subscription| Some(Recipient::new(key.clone(), feed.id, (self.object_of)(&feed)?));
-        Ok(own.filter_map(recipient).collect())
+        Ok(own.filter_map(|feed| (self.recipient_of)(key, &feed)).collect())
     }
 }
 

@@ -2,18 +2,24 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sync_wiring::core::{ConnectionId, StoreError, Subscription, SubscriptionId};
-use sync_wiring::webhooks::{ConnectedRecipients, DrainFeed, DrainFeeds, Organizations};
+use sync_wiring::webhooks::{ConnectedRecipients, DrainFeed, DrainFeeds, Organizations, Recipient};
 use sync_wiring::{hubspot, salesforce, writeback};
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
+use super::object_ids::{Object, ObjectIds};
 use super::{App, AppStore, Client, entity_of, key_of, label};
 use crate::crm::Crm;
 use crate::error::CliError;
 use crate::generated::{hubspot_both_ways, hubspot_entity, salesforce_both_ways, salesforce_entity};
 use crate::output::note;
+
+/// How long serving waits at its start for the ids of customers' own objects.
+const FIRST_IDS: Duration = Duration::from_secs(10);
 
 /// The accounts whose calls are received.
 pub(crate) struct Accounts<S: AppStore> {
@@ -31,6 +37,15 @@ pub(crate) struct Feeds<S: AppStore> {
     known: Mutex<Known>,
     /// Follows what is connected.
     organizations: Organizations,
+    ids: Arc<ObjectIds<S>>,
+}
+
+/// What a look at the store found.
+struct Looked {
+    /// What can't be applied, and why.
+    failed: Vec<(Subscription, CliError)>,
+    /// Objects whose ids are to be asked for.
+    missing: HashSet<Object>,
 }
 
 #[derive(Default)]
@@ -53,9 +68,12 @@ impl<S: AppStore> App<S> {
             .iter()
             .map(|connection| (connection.id.clone(), connection.crm))
             .collect();
-        let mut recipients = ConnectedRecipients::new(Arc::clone(self.store()), move |feed| {
+        let ids = Arc::new(ObjectIds::new(self.clone()));
+        let known_ids = Arc::clone(&ids);
+        let mut recipients = ConnectedRecipients::new(Arc::clone(self.store()), move |key, feed| {
             let mapped = crms.get(&feed.connection)?.mapped(entity_of(feed).ok()?).ok()?;
-            Some(mapped.object.to_owned())
+            let object_id = known_ids.id(&feed.connection, mapped.object);
+            Some(Recipient { object_id, ..Recipient::new(key.clone(), feed.id, mapped.object) })
         });
         let tenants = self.tenants();
         for connection in &self.config.connections {
@@ -66,11 +84,14 @@ impl<S: AppStore> App<S> {
             }
         }
         let organizations = Organizations::default();
-        let feeds = Feeds::new(self.clone(), organizations.clone());
+        let feeds = Feeds::new(self.clone(), organizations.clone(), Arc::clone(&ids));
+        let looked = feeds.refresh().await?;
         // What can't be applied is told before anything is received.
-        if let Some((_, error)) = feeds.refresh().await?.into_iter().next() {
+        if let Some((_, error)) = looked.failed.into_iter().next() {
             return Err(error);
         }
+        // What is not told by then is asked for again while it serves.
+        let _ = timeout(FIRST_IDS, ids.learn(looked.missing)).await;
         Ok(Accounts { recipients, feeds: Arc::new(feeds), organizations })
     }
 
@@ -119,8 +140,8 @@ impl<S: AppStore> App<S> {
 }
 
 impl<S: AppStore> Feeds<S> {
-    fn new(app: App<S>, organizations: Organizations) -> Self {
-        Self { app, known: Mutex::default(), organizations }
+    fn new(app: App<S>, organizations: Organizations, ids: Arc<ObjectIds<S>>) -> Self {
+        Self { app, known: Mutex::default(), organizations, ids }
     }
 
     /// How many there are.
@@ -128,15 +149,15 @@ impl<S: AppStore> Feeds<S> {
         self.known.lock().await.feeds.len()
     }
 
-    /// Looks who may call and which subscriptions there are; answers those that can't be applied, and why.
-    async fn refresh(&self) -> Result<Vec<(Subscription, CliError)>, StoreError> {
+    /// Looks who may call and which subscriptions there are.
+    async fn refresh(&self) -> Result<Looked, StoreError> {
         let (found, organizations) = self.app.connected().await?;
         self.organizations.set(organizations);
         let mut known = self.known.lock().await;
         let ids: HashSet<SubscriptionId> = found.iter().map(|subscription| subscription.id).collect();
         known.feeds.retain(|id, _| ids.contains(id));
         known.complained.retain(|id| ids.contains(id));
-        let mut failed = Vec::new();
+        let (mut failed, missing) = (Vec::new(), self.ids.missing(&found));
         for subscription in found {
             if known.feeds.contains_key(&subscription.id) {
                 continue;
@@ -146,7 +167,7 @@ impl<S: AppStore> Feeds<S> {
                 Err(error) => failed.push((subscription, error)),
             }
         }
-        Ok(failed)
+        Ok(Looked { failed, missing })
     }
 }
 
@@ -154,7 +175,12 @@ impl<S: AppStore> Feeds<S> {
 impl<S: AppStore> DrainFeeds for Feeds<S> {
     /// One that can't be applied holds up no other: it is told once, and tried again each time.
     async fn feeds(&self) -> Result<Vec<Arc<dyn DrainFeed>>, StoreError> {
-        let failed = self.refresh().await?;
+        let Looked { failed, missing } = self.refresh().await?;
+        if !missing.is_empty() {
+            // Nothing waits for an account that is slow to answer.
+            let ids = Arc::clone(&self.ids);
+            tokio::spawn(async move { ids.learn(missing).await });
+        }
         let mut known = self.known.lock().await;
         for (subscription, error) in failed {
             if known.complained.insert(subscription.id) {

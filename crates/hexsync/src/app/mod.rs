@@ -8,6 +8,7 @@ mod feed;
 mod fields;
 mod fingerprints;
 mod grant;
+mod object_ids;
 mod outbound;
 mod select;
 mod store;

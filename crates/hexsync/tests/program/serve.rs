@@ -64,11 +64,16 @@ impl Installation {
 
     /// The amount of a deal's row.
     async fn amount(&self, deal: u64) -> Option<String> {
+        let amount = "select amount from opportunities where external_id = ? and deleted_at is null";
+        self.text_of(amount, deal).await
+    }
+
+    /// What a statement finds of a record.
+    async fn text_of(&self, statement: &'static str, record: u64) -> Option<String> {
         use sqlx::Connection;
         let url = format!("sqlite:{}?mode=ro", self.path("hexsync.db").display());
         let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
-        let amount = "select amount from opportunities where external_id = ? and deleted_at is null";
-        sqlx::query_scalar(amount).bind(deal.to_string()).fetch_optional(&mut database).await.unwrap()
+        sqlx::query_scalar(statement).bind(record.to_string()).fetch_optional(&mut database).await.unwrap()
     }
 }
 
@@ -179,6 +184,37 @@ async fn subscription_that_is_added_while_serving_hears_of_calls() {
     assert_eq!(this.amount(deal).await.as_deref(), Some("4321.5"));
     this.ok(&["subscriptions", "resume", "hub/opportunity"]).await;
     this.amount_becomes(deal, Some("5432.5")).await;
+}
+
+/// Calls about a customer's own object name it by an id that is another one in every account.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn custom_object_is_heard_of_by_its_id() {
+    let mut this = Installation::empty();
+    this.add_account(SMALL_ACCOUNT).await;
+    let config = std::fs::read_to_string(this.path("hexsync.toml")).unwrap();
+    this.write("hexsync.toml", &format!("{config}entities = [\"project\"]\n"));
+    this.ok(&["migrate"]).await;
+    this.ok(&["subscriptions", "add"]).await;
+    this.let_calls_in();
+    let serving = this.restart(1).await;
+    let (project, type_id) = this.account().control().read(|account| {
+        let project = account.rows("projects", false).next().unwrap().0;
+        (project, account.object_def("projects").unwrap().type_id.clone())
+    });
+    let mut told = event(1, "object.propertyChange", project);
+    told["objectTypeId"] = json!(type_id);
+    assert_eq!(serving.call(told, SECRET).await, 204);
+    let calls = serving.health().await["calls"].clone();
+    assert_eq!(
+        (&calls["notices_staged"], &calls["events_without_recipients"]),
+        (&json!(1), &json!(0)),
+        "{calls}"
+    );
+    let is_there = async || {
+        let found = this.text_of("select name from projects where external_id = ?", project).await;
+        found.is_some()
+    };
+    eventually(is_there).await;
 }
 
 /// What has to be said before anything can be received.

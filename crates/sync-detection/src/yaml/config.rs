@@ -354,7 +354,7 @@ fn details_of_mode() -> serde_json::Value {
 pub enum Mode {
     /// By asking.
     Poll,
-    /// By calls from the provider.
+    /// By events that the application receives itself. What `hexsync serve` hears of has mode `poll`.
     Webhook,
     /// By a change stream.
     Cdc,
