@@ -95,12 +95,15 @@ async fn edit_under_our_name<C: BothWays>() -> Verdict {
     let ops = vec![RowChange::Update { id: deal, fields: fields(json!({"NextStep": "they called"})) }];
     let done = contender.crm().apply(&RowChanges { ops, user: Some(user), ..RowChanges::default() });
     assert!(done.iter().all(Result::is_ok), "the edit is possible");
-    for _ in 0..3 {
-        contender.follow().await;
+    contender.follow().await;
+    // At once, and not when the echo would be forgotten.
+    let verdict = contender.verdict().await;
+    for _ in 0..2 {
         contender.later(600);
         contender.send().await;
+        contender.follow().await;
     }
-    contender.verdict().await
+    verdict.then(contender.verdict().await)
 }
 
 async fn lost_answer<C: BothWays>() -> Verdict {

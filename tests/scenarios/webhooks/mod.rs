@@ -1,7 +1,9 @@
 //! Calls of a CRM that come twice, late, never, or from somebody else.
 
 mod hexsync;
+mod messages;
 mod naive_handler;
+mod naive_messages;
 mod silence;
 
 use std::collections::BTreeMap;
