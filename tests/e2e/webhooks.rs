@@ -1,8 +1,10 @@
 //! Calls of a CRM, from the socket to the row, on every store; and a database that goes away in between.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crm_sandbox::salesforce::model::RecordId;
 use e2e::edit::{live, update};
 use e2e::on_stores;
 use e2e::proxy::Cut;
@@ -10,13 +12,13 @@ use e2e::store::{Backend, PgHome};
 use e2e::world::{Setup, World};
 use entity_opportunity::Opportunity;
 use serde_json::json;
-use sync_core::{ConnectionKey, Signal};
+use sync_core::{ConnectionKey, FieldValue, LocalEditor, Signal, WritebackStore};
 use sync_postgres::PgStore;
-use sync_wiring::salesforce;
 use sync_wiring::webhooks::{
     Counters, DrainFeed, DrainOptions, Drained, Drainer, Limits, Receiver, Recipient, SalesforceReceiver,
     Stager, StagerOptions, StagerTask, StaticRecipients, Wake, serve,
 };
+use sync_wiring::{EntityStore, OwnFingerprints, salesforce, writeback};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +30,10 @@ on_stores! { [memory, sqlite, postgres]
     /// Woken by the call, the loop brings a record that was never polled.
     #[tokio::test]
     async fn call_wakes_the_loop() = woken;
+    /// What was edited here and waits to be sent is not overwritten by a call about the same record; it is sent, and both
+    /// sides agree.
+    #[tokio::test]
+    async fn edit_that_waits_outlives_a_call() = edited;
 }
 
 const TOKEN: &str = "0123456789abcdef0123456789abcdef";
@@ -186,6 +192,71 @@ async fn messages<S: Backend>() {
     drain(&world).await;
     assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
     assert_eq!(n_waiting(&world).await, 0);
+    door.close().await;
+}
+
+/// What a deal's row says comes next.
+async fn next_step<S: Backend>(world: &World<S>, deal: RecordId) -> Option<FieldValue> {
+    let (scope, ids) = (world.scope::<Opportunity>(), BTreeSet::from([deal.to_string()]));
+    let mut rows = world.store.rows::<Opportunity>(&world.home, &scope, &ids).await;
+    rows.remove(deal.as_str())?.state.fields.remove("next_step")
+}
+
+async fn edited<S: Backend + WritebackStore + OwnFingerprints>() {
+    let Some(world) = World::<S>::start(Setup::opportunities(20)).await else { return };
+    let (module, door) = (world.module(), Door::open(&world).await);
+    world.run::<Opportunity>().await;
+    let deals = live::<Opportunity>(world.crm());
+    let drain = async || {
+        let feed = world.subscription::<Opportunity>().clone();
+        let feed = writeback::salesforce::drain::<Opportunity, S>(&module, &world.crm, feed).unwrap();
+        assert!(matches!(feed.drain(CancellationToken::new()).await.unwrap(), Drained::Applied { .. }));
+        assert_eq!(n_waiting(&world).await, 0);
+    };
+    // Of which nobody is told but the CRM.
+    let sink = Arc::new(EntityStore::<Opportunity>::sink(&*world.store));
+    let editor = LocalEditor::<_, S>::new(sink, Arc::clone(&world.store) as _).clock(world.clock());
+    let ours = Some(FieldValue::from_json(json!("call them")));
+    for deal in &deals[..2] {
+        let mut tx = world.store.begin().await.unwrap();
+        let change = |deal: &mut Opportunity| deal.next_step = Some("call them".to_owned());
+        let scope = world.scope::<Opportunity>();
+        editor.edit(&mut tx, &scope, &deal.as_str().into(), change).await.unwrap();
+        world.store.commit(tx).await.unwrap();
+    }
+
+    // The CRM changes another field of them, and says so: of one only that, of the other what the record holds now.
+    world.later(Duration::from_secs(5));
+    for deal in &deals[..2] {
+        update(world.crm(), *deal, json!({"Amount": 4_321.5}));
+    }
+    let held = world.crm().row(deals[1]).unwrap();
+    let stamp = world.clock().now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let theirs = held.get("NextStep").and_then(|text| text.as_str()).unwrap_or_default();
+    let carrying = format!(
+        "<sf:Id>{}</sf:Id><sf:SystemModstamp>{stamp}</sf:SystemModstamp><sf:Amount>4321.5</sf:Amount>\
+         <sf:NextStep>{theirs}</sf:NextStep>",
+        deals[1]
+    );
+    world.settle();
+    assert!(door.send(&[hint(800, deals[0].as_str()), (nth(801), carrying)]).await);
+    drain().await;
+    for deal in &deals[..2] {
+        assert_eq!(next_step(&world, *deal).await, ours, "it waits, and is not overwritten");
+    }
+
+    let way = writeback::salesforce::writeback::<Opportunity, S>(&module, &world.crm).unwrap();
+    let sent = way.execute(world.request()).await.unwrap();
+    assert!(sent.failure.is_none() && sent.counts.updated == 2, "{sent:?}");
+    for deal in &deals[..2] {
+        let row = world.crm().row(*deal).unwrap();
+        assert_eq!((&row["NextStep"], &row["Amount"]), (&json!("call them"), &json!(4_321.5)));
+    }
+    // The calls that the writes set off.
+    world.settle();
+    assert!(door.send(&[hint(802, deals[0].as_str()), hint(803, deals[1].as_str())]).await);
+    drain().await;
+    assert_eq!(world.check_one::<Opportunity>().await, Vec::<String>::new());
     door.close().await;
 }
 
