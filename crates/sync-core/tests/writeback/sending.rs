@@ -96,6 +96,26 @@ async fn lost_answers_are_looked_up() {
     assert_eq!(world.done(), ["update A", "update B"]);
 }
 
+/// What a write whose answer was lost has made of the record is ours: a later edit has no conflict with it.
+#[tokio::test]
+async fn lost_answer_is_no_conflict_with_the_next_edit() {
+    for inbound_first in [false, true] {
+        let world = World::new(ConflictRule::Ask).await;
+        world.shared("A", deal("Big", "Open")).await;
+        world.edit("A", |deal| deal.stage = Some("Won".into())).await;
+        world.answers([Some(Answer::LostAfter)]);
+        world.outbound().await;
+        world.edit("A", |deal| deal.stage = Some("Paused".into())).await;
+        if inbound_first {
+            world.inbound().await;
+        }
+        world.later(3_600);
+        world.outbound().await;
+        assert_eq!((world.conflicts().await, world.there("A")), (vec![], Some(deal("Big", "Paused"))));
+        world.check_audit("A").await;
+    }
+}
+
 /// An update whose answer was lost and that the CRM's own automation rewrote is sent again, and changes nothing there: no
 /// change comes in, so what the record holds is looked up.
 #[tokio::test]
