@@ -176,7 +176,7 @@ async fn slow<S: TwoWay>() {
     let Some(redis) = RedisServer::start() else { return };
     let proxy = Slow::start(&redis).await;
     let cases = [
-        (Duration::from_millis(300), Duration::from_secs(20), N_EDITED),
+        (Duration::from_millis(100), Duration::from_secs(20), N_EDITED),
         (Duration::from_millis(600), Duration::from_millis(300), 0),
     ];
     for product in Product::ALL {
