@@ -6,8 +6,10 @@ create table sync_installation (
 
 insert into sync_installation default values;
 
--- It belongs to no tenant, and is no secret.
-grant select on sync_installation to public;
+-- It belongs to no tenant: everybody may read it, and only work across tenants changes it.
+create policy hexsync_tenant on sync_installation for select using (true);
+create policy hexsync_installation on sync_installation
+    using ((select current_setting('hexsync.across_tenants', true)) = 'on');
 
 -- What a run had to do without, where that made nothing wrong.
 alter table sync_runs add column degraded text;

@@ -112,7 +112,7 @@ async fn doctor_looks_at_hubspot() {
     let expected =
         ["sign-in", "API calls", "clock", "user", "account", "contact", "opportunity", "opportunity_contact"];
     let expected: Vec<_> = expected.iter().map(|what| format!("hub: {what}")).collect();
-    assert_eq!(names[3..], expected);
+    assert_eq!(names[4..], expected);
     assert!(checks.iter().all(|check| check["verdict"] == "ok"), "{found}");
 
     this.account().control().edit_settings(|settings| {
