@@ -1,9 +1,9 @@
 //! What the program says when something can't be done: the chain of causes once, and the next step.
 
-use std::error::Error;
 use std::fmt;
 
 use sync_wiring::WiringError;
+pub(crate) use sync_wiring::core::error_chain as chain;
 use sync_wiring::core::{StoreError, SyncError};
 
 use crate::config::{ConfigError, DatabaseUrlError, SecretError};
@@ -93,21 +93,6 @@ impl fmt::Display for CliError {
             None => Ok(()),
         }
     }
-}
-
-/// An error with its causes in one text, leaving out what its predecessor said already.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl From<std::io::Error> for CliError {

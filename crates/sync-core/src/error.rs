@@ -234,8 +234,10 @@ impl SinkError {
     }
 }
 
-/// The whole chain of causes in one line. A cause that its effect has quoted already is not repeated.
-pub(crate) fn whole(error: &(dyn std::error::Error + 'static)) -> String {
+/// An error with its causes in one line, as it is kept in the audit and shown. A cause that its effect has quoted already
+/// is not repeated.
+#[must_use]
+pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

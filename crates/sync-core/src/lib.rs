@@ -38,6 +38,7 @@ mod run;
 mod store;
 mod subscription;
 mod table;
+mod tellers;
 mod typed_event;
 pub mod value;
 mod writeback;
@@ -64,7 +65,9 @@ pub use engine::{
     NoopPolicy, Preview, PreviewItem, ReadMode, ReconcileSource, RunFailure, RunObserver, RunReport,
     RunRequest,
 };
-pub use error::{BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError};
+pub use error::{
+    BoxError, Fault, LoopbackError, Retry, SinkError, SourceError, StoreError, SyncError, error_chain,
+};
 pub use event::ChangeEvent;
 pub use field::FieldType;
 pub use fields::{
@@ -120,6 +123,7 @@ pub use store::{Store, StorePorts, WritebackPorts, WritebackStore};
 pub use subscription::{ConnectionKey, MissingTenantId, Scope, Subscription, require_tenant};
 pub use sync_derive::Canonical;
 pub use table::{CustomFieldStore, LinkDef, TableDef, TableEntity};
+pub use tellers::{Tellers, Telling};
 pub use typed_event::{
     AppEvent, ChangeSet, EventPayload, EventReadError, RowChange, Step, TypedEvent, event_field,
     event_object, event_payload,

@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
-use sync_core::{ChangeEvent, DeadLetter, RecordedItem, Run, RunId, Subscription, SubscriptionId};
+use sync_core::{ChangeEvent, DeadLetter, RecordedItem, Run, RunId, Subscription, SubscriptionId, Tellers};
 
 use crate::MemoryLoopbackStore;
 use crate::events::to_change;
-use crate::signal::Tellers;
 use crate::state::State;
 use crate::tx::lock;
 

@@ -4,11 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use sync_core::{Channel, StoreError, UnitOfWork};
+use sync_core::{Channel, StoreError, Telling, UnitOfWork};
 use tokio::sync::OwnedMutexGuard;
 
 use crate::MemoryStore;
-use crate::signal::Telling;
 use crate::state::State;
 
 type Undo = Box<dyn FnOnce(&mut State) + Send + Sync>;

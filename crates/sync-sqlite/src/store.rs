@@ -11,12 +11,11 @@ use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnection, SqlitePool, SqlitePoolOptions};
 use sqlx::{Connection, Sqlite, Transaction};
-use sync_core::{Retry, StoreError, UnitOfWork};
+use sync_core::{Retry, StoreError, Tellers, Telling, UnitOfWork};
 use tokio::time::{Instant, sleep};
 
 use crate::config::SqliteStoreBuilder;
 use crate::error::{connect_error, store_error};
-use crate::signal::{Tellers, Telling};
 use crate::tx::SqliteTx;
 
 pub(crate) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");

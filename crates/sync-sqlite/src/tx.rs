@@ -7,10 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sqlx::query::Query;
 use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Sqlite, Transaction};
-use sync_core::{Channel, Scope, StoreError, TenantId, require_tenant};
+use sync_core::{Channel, Scope, StoreError, Telling, TenantId, require_tenant};
 
 use crate::error::store_error;
-use crate::signal::Telling;
 
 /// A statement with its values.
 pub(crate) type Bound<'q> = Query<'q, Sqlite, SqliteArguments>;

@@ -7,10 +7,10 @@ use super::run::{ActiveRun, Committed};
 use super::settle::{Settled, settle};
 use super::split::{Removal, Rows, Writer};
 use super::{AllFailedPolicy, ExecuteSync, FailurePolicy, NoopPolicy};
-use crate::error::whole;
 use crate::{
     Canonical, Change, ChangeEvent, Counts, Coverage, Cursor, DeadLetter, EventId, ExternalId, ItemStatus,
     LocalId, Operation, Payload, Remainder, Resolution, RunItem, StoreError, UnitOfWork, Upsert, Version,
+    error_chain,
 };
 
 /// Why a batch did not commit.
@@ -131,7 +131,7 @@ impl<T: Canonical, S: UnitOfWork> ExecuteSync<T, S> {
         loopback.are_echoes(&run.scope, batch).await.unwrap_or_else(|error| {
             run.goes_on_without(format!(
                 "echoes of own writes could not be told ({}); they came in as changes of nothing",
-                whole(&error)
+                error_chain(&error)
             ));
             Vec::new()
         })

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::error::whole;
 use crate::{
     Action, ChangeSource, Counts, Cursor, Direction, Provider, RunId, RunStatus, SourceError, StoreError,
-    Subscription, TenantId, UserId,
+    Subscription, TenantId, UserId, error_chain,
 };
 
 /// One run of one subscription.
@@ -164,6 +163,6 @@ impl RunFailure {
     /// The whole chain of causes in one line, as it is kept in the audit.
     #[must_use]
     pub fn describe(&self) -> String {
-        whole(self)
+        error_chain(self)
     }
 }

@@ -9,12 +9,11 @@ use super::fate::Fate;
 use super::fields;
 use super::record::Recording;
 use crate::engine::ActiveRun;
-use crate::error::whole;
 use crate::{
     BuildError, Canonical, ChangedFields, ConflictId, ConflictPolicy, EditOperation, ExecuteSync, ExternalId,
     Fetched, LocalEdit, RecordFetcher, RemoteOp, RemoteWrite, RemoteWriter, Retry, RunFailure, RunReport,
     RunRequest, Scope, SourceError, Standing, StoreError, SyncError, SyncSink, UnitOfWork, Version,
-    WriteRecorder, WritebackPorts, Written, fold_edits, is_placeholder,
+    WriteRecorder, WritebackPorts, Written, error_chain, fold_edits, is_placeholder,
 };
 
 /// How outbound runs behave.
@@ -279,7 +278,7 @@ impl<T: Canonical, S: UnitOfWork> WriteBack<T, S> {
         {
             run.goes_on_without(format!(
                 "fingerprints of what was sent could not be kept ({}); its echoes come in as changes of nothing",
-                whole(&error)
+                error_chain(&error)
             ));
         }
         ports.unit_of_work.commit(tx).await
