@@ -16,7 +16,6 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use crate::counters::{Counters, add};
-use crate::error::chain;
 use crate::rate::RateLimiter;
 use crate::{Limits, Recipient, Recipients, StageError, Stager};
 
@@ -159,7 +158,7 @@ impl Shared {
     /// Whose feeds an account's events concern.
     async fn recipients_of(&self, provider: &str, account: &str) -> Result<Vec<Recipient>, Denied> {
         self.recipients.of_account(provider, account).await.map_err(|error| {
-            tracing::error!(error = %chain(&error), "a call was put off: its recipients can't be told");
+            tracing::error!(error = %sync_core::error_chain(&error), "a call was put off: its recipients can't be told");
             Denied::PutOff(StatusCode::SERVICE_UNAVAILABLE, "the store is unavailable")
         })
     }
@@ -175,7 +174,7 @@ impl Shared {
             }
             Ok(Err(StageError::Closed)) => Err(put_off("the receiver is shutting down")),
             Ok(Err(error @ StageError::Store(_))) => {
-                tracing::error!(error = %chain(&error), "a call was put off: its notices could not be stored");
+                tracing::error!(error = %sync_core::error_chain(&error), "a call was put off: its notices could not be stored");
                 Err(put_off("the store is unavailable"))
             }
             Err(_too_late) => {

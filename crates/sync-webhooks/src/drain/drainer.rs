@@ -176,7 +176,7 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
         let found = match self.source.feeds().await {
             Ok(found) => found,
             Err(error) => {
-                tracing::warn!(error = %crate::error::chain(&error), "which feeds there are can't be told");
+                tracing::warn!(error = %sync_core::error_chain(&error), "which feeds there are can't be told");
                 return;
             }
         };
@@ -253,7 +253,7 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
                 let wait = doubled.min(self.options.failed_wait_max);
                 let wait = wait.mul_f64(0.5 + self.jitter.fraction() / 2.0);
                 let wait = error.retry_after().map_or(wait, |asked| asked.max(wait));
-                let error = crate::error::chain(&error);
+                let error = sync_core::error_chain(&error);
                 tracing::warn!(subscription = %id, %error, ?wait, "notices were not applied; they wait on");
                 (feed.due, feed.not_before) = (true, Some(Instant::now() + wait));
             }
@@ -268,7 +268,7 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
             match self.backlog(tenant.as_ref()).await {
                 Ok(subscriptions) => self.mark(subscriptions).await,
                 Err(error) => {
-                    tracing::warn!(error = %crate::error::chain(&error), "what waits can't be told");
+                    tracing::warn!(error = %sync_core::error_chain(&error), "what waits can't be told");
                     return;
                 }
             }
@@ -300,7 +300,7 @@ impl<S: UnitOfWork + WebhookInbox<S::Tx>> Drainer<S> {
                 Ok(0) => {}
                 Ok(n_notices) => tracing::info!(n_notices, "settled notices were removed"),
                 Err(error) => {
-                    tracing::warn!(error = %crate::error::chain(&error), "settled notices could not be removed");
+                    tracing::warn!(error = %sync_core::error_chain(&error), "settled notices could not be removed");
                 }
             }
         }

@@ -15,7 +15,7 @@ pub(super) async fn listen(signal: Arc<dyn Signal>, wake: Arc<Wake>) {
     loop {
         if let Err(error) = pass_on(&*signal, &wake).await {
             // The loop asks by itself meanwhile.
-            let error = crate::error::chain(&error);
+            let error = sync_core::error_chain(&error);
             tracing::warn!(%error, "listening for notices failed; trying again");
         }
         tokio::time::sleep(AGAIN_AFTER).await;
